@@ -1,0 +1,1 @@
+"""The workflows and validators that come with gumpc."""

@@ -1,0 +1,1 @@
+"""Semantic rules over the IR, one file each."""

@@ -1,0 +1,1 @@
+"""Reports: a model folded from the ledger, and its views."""
