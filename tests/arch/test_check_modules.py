@@ -1,0 +1,51 @@
+"""What `gumpc check` really loads, as the interpreter reports it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.arch.imports import PACKAGES, ROOT, files
+from tests.arch.test_imports import HEAVY
+
+ARCHIVE = """\
+name: archive
+steps:
+  - name: note
+    type: artifact
+    prompt: "Summarise {spec}"
+    agent: claude-haiku
+"""
+
+
+def modules_loaded(workflow: Path) -> frozenset[str]:
+    """Every module that `python -m gumpc check` imports for one workflow without faults."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "gumpc", "check", str(workflow)],
+        capture_output=True,
+        text=True,
+        cwd=workflow.parent,
+        env={**os.environ, "NO_COLOR": "1"},
+        check=False,
+    )
+    table, said = [], []
+    for line in done.stderr.splitlines():
+        (table if line.startswith("import time:") else said).append(line)
+    assert done.returncode == 0, "\n".join([done.stdout, *said])
+    return frozenset(line.rpartition("|")[2].strip() for line in table)
+
+
+@pytest.mark.parametrize("workflow", ["a small one", "tdd"])
+def test_check_loads_nothing_heavy(tmp_path: Path, workflow: str):
+    path = tmp_path / "archive.yaml"
+    text = ARCHIVE if workflow != "tdd" else (ROOT / "gumpc/builtin/workflows/tdd.yaml").read_text("utf-8")
+    path.write_text(text, "utf-8")
+    (tmp_path / "go.mod").write_text("module example\n", "utf-8")
+    loaded = modules_loaded(path)
+    assert [name for name in HEAVY if name in loaded] == []
+    assert sorted(m for m in loaded if m.partition(".")[0] == "runtime") == []
+    assert {m for m in loaded if m.partition(".")[0] in PACKAGES} <= set(files())
