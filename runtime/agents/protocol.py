@@ -76,6 +76,7 @@ class Usage:
 
     @property
     def total(self) -> int:
+        """All tokens, whatever they cost."""
         return self.input + self.output + self.cache_read + self.cache_write
 
 
@@ -102,15 +103,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class ToolUsed:
-    """A tool call; `command` is the shell command, if it is one."""
+    """A tool call; `command` is the shell command, if it is one, `path` the file that it asks to write."""
 
     name: str
     command: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """The agent is about to write, or wrote, a file; relative to its directory when inside it."""
+    """The agent wrote a file, as far as its CLI tells; relative to its directory when inside it."""
 
     path: str
 
@@ -150,7 +152,8 @@ AgentEvent = SessionSeen | Turn | Said | ToolUsed | Wrote | Spent | Failed | Fin
 class Outcome:
     """How a call ended. `failure` is None for a call that ended well; `message` says what went wrong, with a remedy.
 
-    `cost` is None when no price is known: never 0 for unknown.
+    `cost` is None when no price is known: never 0 for unknown. `reset_at` is when the provider will serve again
+    (seconds since 1970), if it said so.
     """
 
     failure: FailureKind | None = None
@@ -162,6 +165,7 @@ class Outcome:
     turns: int = 0
     usage: Usage = field(default_factory=Usage)
     cost: float | None = None
+    reset_at: float | None = None
 
 
 class StreamParser(Protocol):
