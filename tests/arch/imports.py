@@ -113,15 +113,13 @@ def _lazy_nodes(tree: ast.Module) -> tuple[set[ast.AST], set[ast.AST]]:
 
 
 def _named(node: ast.AST, module: str) -> Iterator[str]:
-    """What an import statement imports."""
+    """What an import statement imports, each module once."""
     if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield _known(alias.name)
+        yield from dict.fromkeys(_known(alias.name) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         source = _absolute(node, module)
-        for alias in node.names:
-            inner = f"{source}.{alias.name}"
-            yield inner if inner in files() else _known(source)
+        inner = {alias.name: f"{source}.{alias.name}" for alias in node.names}
+        yield from dict.fromkeys(name if name in files() else _known(source) for name in inner.values())
 
 
 def _absolute(node: ast.ImportFrom, module: str) -> str:

@@ -73,7 +73,7 @@ def draw() -> str:
     lines = ["flowchart TD"]
     for package in ("gumpc", "runtime"):
         members = [group for group, listed in groups().items() if listed[0].partition(".")[0] == package]
-        lines += [f"    subgraph {package}", f"        {' ; '.join(members)}", "    end"]
+        lines += [f"    subgraph {package}", *(f"        {member}" for member in members), "    end"]
     for source in groups():
         for arrow, eager in (("-->", True), ("-.->", False)):
             targets = sorted(edge.target for edge in real() if edge.source == source and edge.eager == eager)

@@ -8,8 +8,10 @@ from tests.arch import picture
 from tests.arch.imports import cycles, files, imports, loaded_by, own_imports
 
 SEEN_BY_RUNTIME = (
+    "gumpc.agent_config",
     "gumpc.agent_names",
     "gumpc.config",
+    "gumpc.config_types",
     "gumpc.diagnostics",
     "gumpc.digest",
     "gumpc.gate_commands",
@@ -17,6 +19,7 @@ SEEN_BY_RUNTIME = (
     "gumpc.ir",
     "gumpc.plan",
     "gumpc.source",
+    "gumpc.tasks",
     "gumpc.template",
     "gumpc.values",
 )
