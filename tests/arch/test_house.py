@@ -32,6 +32,7 @@ SCAFFOLD = ("shared/" + "language.md", "shared/" + "design.md", "/.li" + "brary"
 
 VAGUE = {"data", "handler", "handlers", "helper", "helpers", "info", "manager", "misc", "util", "utils"}
 LONGEST = 400
+LONG_FOR_A_REASON = {"runtime.shim": "is started by its path, so it is one file that imports nothing of ours"}
 
 
 @cache
@@ -68,7 +69,8 @@ def test_no_module_has_a_vague_name():
 
 def test_no_module_is_long():
     lengths = {module: len(path.read_text("utf-8").splitlines()) for module, path in files().items()}
-    assert {module: length for module, length in lengths.items() if length > LONGEST} == {}
+    assert {module: n for module, n in lengths.items() if n > LONGEST and module not in LONG_FOR_A_REASON} == {}
+    assert set(LONG_FOR_A_REASON) <= set(lengths)
 
 
 def test_links_between_pages_lead_somewhere():
