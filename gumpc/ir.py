@@ -96,26 +96,43 @@ class Template:
 
     @property
     def references(self) -> tuple[Reference, ...]:
+        """The references alone, in order."""
         return tuple(p for p in self.parts if isinstance(p, Reference))
 
 
 @dataclass(frozen=True, slots=True)
-class FilePrompt:
-    """A prompt read from a file beside the workflow at compile time; its text is a template of its own."""
+class Script:
+    """A shell command in which each reference has become `${GUMPC_1}`, `${GUMPC_2}`, …, quoted for the shell.
 
-    path: str
-    text: Template
+    The values go in through the environment, so text that an agent wrote can never become code.
+    """
+
+    text: str
+    values: tuple[Reference, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class FileContext:
+    """A file of the tree that is put before the agent."""
+
+    path: Template
+    required: bool
+    span: Span
     kind: Literal["file"] = "file"
 
 
 @dataclass(frozen=True, slots=True)
-class ContextSource:
-    """Something put before the agent: a file of the tree, or a command's output."""
+class CommandContext:
+    """A command's output that is put before the agent."""
 
-    source: Literal["file", "bash"]
-    value: Template
+    script: Script
     required: bool
     span: Span
+    kind: Literal["bash"] = "bash"
+
+
+ContextSource = FileContext | CommandContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +173,12 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One check. `command` is of a bash gate, `globs` of touched and untouched, `threshold` of coverage."""
+    """One check. `script` is of a bash gate, `globs` of touched and untouched, `threshold` of coverage."""
 
     kind: str
     name: str
     span: Span
-    command: Template | None = None
+    script: Script | None = None
     globs: tuple[str, ...] = ()
     threshold: float | None = None
     call: Invocation | None = None
@@ -199,6 +216,7 @@ class RetryPolicy:
 
 StepType = Literal["code", "split", "validate", "artifact"]
 Worktree = Literal["read-write", "read-only", "none"]
+Pause = Literal["none", "before_gate", "after_gate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +239,7 @@ class AgentStep:
     context: tuple[ContextSource, ...] = ()
     inputs: tuple[str, ...] = ()
     get_workflow: Invocation | None = None
-    hitl: Literal["none", "before_gate", "after_gate"] = "none"
+    hitl: Pause = "none"
     each: tuple[Step, ...] = ()
     parallel: bool = False
     blast_radius: Literal["fail", "warn", "off"] = "fail"

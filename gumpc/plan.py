@@ -1,0 +1,270 @@
+"""The plan: a DAG of content-hashed step nodes, made from the IR and from the tasks that are known so far.
+
+Before a split has run, the block below it stands in the plan once, as a template whose paths hold `@` for the task.
+When the tasks are known the plan is made again with them, and the block stands there once per task; nothing is
+patched, so equal inputs give equal plans. Nodes come in the order of execution.
+
+An edge says why one node waits for another: `data` (a reference, or an agent or context taken from it), `tree` (the
+state of the code passes along it), `session` (the agent's session goes on), `order` (the file's order, where none of
+the others holds).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from gumpc import ir, walk
+from gumpc.digest import digest_of
+from gumpc.ir import ALL, EACH, Path
+from gumpc.tasks import Task, in_order
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+EdgeKind = Literal["data", "tree", "session", "order"]
+Tasks = Mapping[str, tuple[Task, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A call being made: the caller's frame, what the callee's inputs are bound to, and the path of its root."""
+
+    id: str
+    parent: str
+    prefix: Path
+    bindings: tuple[ir.Binding, ...]
+    tasks: tuple[tuple[str, str], ...] = ()
+
+
+ROOT = Frame("", "", (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNode:
+    """One node. `tasks` are the tasks it belongs to, as (split's id, task's name), outermost first.
+
+    `is_template` is true below a split that has not run. `tree_from` is the node whose tree it starts from; none
+    means the run's start.
+    """
+
+    id: str
+    kind: Literal["agent", "gate", "group", "call", "merge"]
+    step: ir.Step
+    recipe: str
+    frame: str = ""
+    tasks: tuple[tuple[str, str], ...] = ()
+    is_template: bool = False
+    tree_from: str | None = None
+
+    @property
+    def writes(self) -> bool:
+        """True when the node may leave another tree than it started from."""
+        return self.kind == "merge" or (isinstance(self.step, ir.AgentStep) and self.step.worktree == "read-write")
+
+    @property
+    def attempts(self) -> int:
+        """How many agent calls it makes at the most."""
+        if not isinstance(self.step, ir.AgentStep) or self.step.agent is None:
+            return 0
+        return self.step.retry.attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`target` waits for `source`."""
+
+    source: str
+    target: str
+    kind: EdgeKind
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Nodes in the order of execution, the edges between them, and the frames of the calls."""
+
+    workflow: ir.Workflow
+    tasks: Tasks
+    nodes: tuple[PlanNode, ...]
+    edges: tuple[Edge, ...]
+    frames: Mapping[str, Frame]
+
+    @cached_property
+    def by_id(self) -> Mapping[str, PlanNode]:
+        """Nodes by their ids."""
+        return {node.id: node for node in self.nodes}
+
+    @cached_property
+    def predecessors(self) -> Mapping[str, tuple[str, ...]]:
+        """What each node waits for, in order."""
+        found: dict[str, dict[str, None]] = {node.id: {} for node in self.nodes}
+        for edge in self.edges:
+            found[edge.target][edge.source] = None
+        return {target: tuple(sources) for target, sources in found.items()}
+
+    @cached_property
+    def graph(self) -> nx.DiGraph[str]:
+        """The same plan for networkx, each node with its `PlanNode` as `node`, each edge with its `kinds`."""
+        import networkx
+
+        graph: nx.DiGraph[str] = networkx.DiGraph(name=self.workflow.name)
+        for node in self.nodes:
+            graph.add_node(node.id, node=node)
+        for edge in self.edges:
+            kinds = graph.get_edge_data(edge.source, edge.target, {}).get("kinds", ())
+            graph.add_edge(edge.source, edge.target, kinds=(*kinds, edge.kind))
+        return graph
+
+    def dependants(self, node: str) -> frozenset[str]:
+        """Every node that would have to run again if this one gave something else, and the node itself."""
+        import networkx
+
+        return frozenset({node, *networkx.descendants(self.graph, node)})
+
+
+def make_plan(workflow: ir.Workflow, tasks: Tasks | None = None) -> Plan:
+    """The plan of a workflow, with the block of each split in `tasks` (by the split's id) expanded."""
+    builder = _Builder(tasks or {})
+    builder.block(workflow.steps, _Where(ROOT, (), False), _Tip(None, ()))
+    return Plan(workflow, dict(tasks or {}), tuple(builder.nodes), tuple(builder.edges), builder.frames)
+
+
+def bind(path: Path, *, frame: Frame, tasks: tuple[tuple[str, str], ...]) -> Path:
+    """A path of the IR as a path from the run's root, `EACH` replaced by the task at hand."""
+    names = dict(tasks)
+    bound: list[str] = list(frame.prefix)
+    for segment in path:
+        bound.append(names.get("/".join(bound), EACH) if segment == EACH else segment)
+    return tuple(bound)
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """The frame and the tasks of the steps being added."""
+
+    frame: Frame
+    tasks: tuple[tuple[str, str], ...]
+    is_template: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Tip:
+    """Where the work done so far ends: the node that holds the tree, and the nodes to wait for."""
+
+    tree: str | None
+    after: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Builder:
+    tasks: Tasks
+    nodes: list[PlanNode] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    frames: dict[str, Frame] = field(default_factory=lambda: {"": ROOT})
+
+    def block(self, steps: tuple[ir.Step, ...], where: _Where, tip: _Tip) -> _Tip:
+        for step in steps:
+            tip = self._step(step, where, tip)
+        return tip
+
+    def _step(self, step: ir.Step, where: _Where, tip: _Tip) -> _Tip:
+        match step:
+            case ir.AgentStep():
+                after = self._node(step, where, tip)
+                return self._tasks(step, where, after) if step.each else after
+            case ir.GateStep():
+                return self._node(step, where, tip)
+            case ir.Group():
+                inside = self._branches(step.steps, where, tip) if step.parallel else self.block(step.steps, where, tip)
+                return self._node(step, where, inside, kind="merge" if step.parallel else "group")
+            case ir.Call():
+                return self._call(step, where, tip)
+
+    def _branches(self, steps: tuple[ir.Step, ...], where: _Where, tip: _Tip) -> _Tip:
+        tips = [self._step(step, where, tip) for step in steps]
+        return _Tip(tip.tree, tuple(dict.fromkeys(node for t in tips for node in t.after)))
+
+    def _tasks(self, split: ir.AgentStep, where: _Where, tip: _Tip) -> _Tip:
+        split_id = "/".join(bind(split.path, frame=where.frame, tasks=where.tasks))
+        tasks = self.tasks.get(split_id)
+        if tasks is None:
+            inner = _Where(where.frame, (*where.tasks, (split_id, EACH)), True)
+            return self.block(split.each, inner, tip)
+        tips: dict[str, _Tip] = {}
+        current = tip
+        for task in in_order(tasks):
+            inner = _Where(where.frame, (*where.tasks, (split_id, task.name)), where.is_template)
+            needed = tuple(node for name in task.needs for node in tips[name].after)
+            start = _Tip(tip.tree, (*tip.after, *needed)) if split.parallel else current
+            tips[task.name] = current = self.block(split.each, inner, start)
+        if not split.parallel or not tips:
+            return current
+        joined = _Tip(tip.tree, tuple(node for t in tips.values() for node in t.after))
+        merge = ir.Group((*split.path, ALL), (), True, (), ir.RetryPolicy(), split.span, split.task_of)
+        return self._node(merge, where, joined, kind="merge")
+
+    def _call(self, step: ir.Call, where: _Where, tip: _Tip) -> _Tip:
+        prefix = bind(step.path, frame=where.frame, tasks=where.tasks)
+        frame = Frame("/".join(prefix), where.frame.id, prefix, step.call.inputs, where.tasks)
+        self.frames[frame.id] = frame
+        inside = self.block(step.call.workflow.steps, _Where(frame, where.tasks, where.is_template), tip)
+        return self._node(step, where, inside)
+
+    def _node(self, step: ir.Step, where: _Where, tip: _Tip, *, kind: str | None = None) -> _Tip:
+        path = bind(step.path, frame=where.frame, tasks=where.tasks)
+        node = PlanNode(
+            id="/".join(path),
+            kind=kind or step.kind,  # type: ignore[arg-type]
+            step=step,
+            recipe=digest_of(without_children(step)),
+            frame=where.frame.id,
+            tasks=where.tasks,
+            is_template=where.is_template,
+            tree_from=tip.tree,
+        )
+        self._connect(node, where, tip)
+        self.nodes.append(node)
+        self.ids.add(node.id)
+        return _Tip(node.id if node.writes else tip.tree, (node.id,))
+
+    def _connect(self, node: PlanNode, where: _Where, tip: _Tip) -> None:
+        edges = [Edge(tip.tree, node.id, "tree")] if tip.tree is not None else []
+        edges += [Edge(source, node.id, "data") for source in self._sources(node.step, where)]
+        if isinstance(node.step, ir.AgentStep) and node.step.session.source:
+            source = "/".join(bind(node.step.session.source, frame=where.frame, tasks=where.tasks))
+            edges.append(Edge(source, node.id, "session"))
+        known = {edge.source for edge in edges}
+        edges += [Edge(source, node.id, "order") for source in tip.after if source not in known]
+        self.edges += edges
+
+    def _sources(self, step: ir.Step, where: _Where) -> tuple[str, ...]:
+        """The ids of the nodes whose values the step reads, each once, in the order of the references."""
+        found: dict[str, None] = {}
+        for reference in walk.references(step):
+            target = reference.target
+            if isinstance(target, ir.StepTarget):
+                found |= dict.fromkeys(self._matching(bind(target.path, frame=where.frame, tasks=where.tasks)))
+        return tuple(found)
+
+    def _matching(self, path: Path) -> list[str]:
+        """The nodes at a path; `ALL`, or a task that is not known yet, matches each or the template."""
+        if (exact := "/".join(path)) in self.ids:
+            return [exact]
+        return [n.id for n in self.nodes if n.kind != "merge" and _matches(tuple(n.id.split("/")), path)]
+
+
+def _matches(path: Path, pattern: Path) -> bool:
+    return len(path) == len(pattern) and all(
+        segment in (wanted, EACH) or wanted == ALL for segment, wanted in zip(path, pattern, strict=True)
+    )
+
+
+def without_children(step: ir.Step) -> ir.Step:
+    """The step without the steps below it, which are nodes of their own."""
+    if isinstance(step, ir.AgentStep):
+        return dataclasses.replace(step, each=())
+    return dataclasses.replace(step, steps=()) if isinstance(step, ir.Group) else step

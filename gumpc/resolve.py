@@ -1,0 +1,344 @@
+"""From syntax to the IR: every name resolved, every default filled in, every call bound to its callee.
+
+One pass over the steps. Names are looked up in `gumpc.scopes` through `gumpc.references`; a fault is reported where it
+stands and the walk goes on, so the IR returned after a fault is only good for finding more of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gumpc import ir, syntax
+from gumpc.diagnostics import Collector, Note
+from gumpc.fields import RESERVED, gate_aliases, gate_names, kind_of
+from gumpc.nearest import nearest
+from gumpc.nodes import Scalar
+from gumpc.references import Place, References
+from gumpc.scopes import Block, Known, Scopes, enclosing_split
+from gumpc.shell import compile_script
+from gumpc.source import Span
+from gumpc.template import TemplateSyntax, parse_template, unclosed
+
+TYPE_WORKTREE: dict[str, ir.Worktree] = {"code": "read-write"}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the resolver asks of the world outside the file.
+
+    `prompt_file` gives the text of a prompt file (after reporting when there is none); `callee` the IR of a called
+    workflow (after reporting); both take the scalar that names it.
+    """
+
+    default_agent: str
+    prompt_file: Callable[[Scalar], Scalar | None]
+    callee: Callable[[Scalar], ir.Workflow | None]
+
+
+def resolve(workflow: syntax.WorkflowSyntax, *, surroundings: Surroundings, collector: Collector) -> ir.Workflow:
+    """The workflow's IR; only to be run when `collector` has no error."""
+    scopes = Scopes(workflow.steps)
+    references = References(workflow, scopes, collector)
+    resolver = _Resolver(references, surroundings, collector)
+    steps = resolver.block(scopes.root)
+    limits = ir.Limits(_value(workflow.max_budget), _value(workflow.max_timeout), _whole(workflow.max_tokens))
+    for name, span in references.inputs.items():
+        _report_free_input(name, span, collector)
+    return ir.Workflow(
+        name=workflow.name.value,
+        steps=steps,
+        limits=limits,
+        inputs=tuple(references.inputs),
+        file=workflow.span.file,
+        span=workflow.name.span,
+    )
+
+
+def _report_free_input(name: str, span: Span, collector: Collector) -> None:
+    collector.add(
+        "G310",
+        f"`{{{name}}}` is an input of this workflow",
+        span,
+        label="no step and no built-in name gives it a value",
+        help=f"a call gives it under `{name}:`, a run with --set {name}=…; for literal braces write {{{{{name}}}}}",
+    )
+
+
+@dataclass(slots=True)
+class _Resolver:
+    references: References
+    surroundings: Surroundings
+    collector: Collector
+
+    def block(self, block: Block) -> tuple[ir.Step, ...]:
+        return tuple(self._step(known) for known in block.steps)
+
+    def _step(self, known: Known) -> ir.Step:
+        step = known.step
+        if step.name.value in RESERVED:
+            self.collector.add(
+                "G108",
+                f"a step cannot be named `{step.name.value}`: the name has a meaning in templates",
+                step.name.span,
+                help=f"reserved: {', '.join(RESERVED)}",
+            )
+        split = enclosing_split(known.block)
+        task_of = split.path if split else None
+        match step.kind:
+            case "agent":
+                return self._agent_step(known, task_of)
+            case "gate":
+                return ir.GateStep(known.path, self._gates(known), step.span, self._retry(known), task_of)
+            case "group":
+                inner = self.block(known.inner) if known.inner else ()
+                gates, retry = self._gates(known), self._retry(known)
+                return ir.Group(known.path, inner, step.parallel, gates, retry, step.span, task_of)
+            case _:
+                return ir.Call(known.path, self._call(step.call, Place(known, "with")), step.span, task_of)
+
+    def _agent_step(self, known: Known, task_of: ir.Path | None) -> ir.AgentStep:
+        step = known.step
+        kind: ir.StepType = kind_of(step)  # type: ignore[assignment]  # the parser allows no other type
+        place = Place(known, "prompt")
+        get_workflow = self._call(step.get_workflow, Place(known, "with")) if step.get_workflow else None
+        return ir.AgentStep(
+            path=known.path,
+            type=kind,
+            prompt=self._prompt(step.prompt, place),
+            agent=self._agent(known),
+            worktree=step.worktree.value if step.worktree else TYPE_WORKTREE.get(kind, "read-only"),  # type: ignore[arg-type]
+            session=self._session(known),
+            guard=_guard(step.guard, kind),
+            gates=self._gates(known),
+            retry=self._retry(known),
+            span=step.span,
+            context=tuple(self._context(c, Place(known, "context")) for c in step.context),
+            inputs=tuple(s.value for s in step.inputs),
+            get_workflow=get_workflow,
+            hitl=_hitl(step.hitl),
+            each=self.block(known.inner) if known.inner else (),
+            parallel=step.parallel,
+            blast_radius=step.blast_radius.value if step.blast_radius else "fail",  # type: ignore[arg-type]
+            task_of=task_of,
+            cache=step.cache.value if step.cache else True,
+        )
+
+    def _agent(self, known: Known) -> ir.Template | None:
+        agent = known.step.agent
+        if agent is None:
+            text = ir.Text(self.surroundings.default_agent)
+            return ir.Template((text,), known.step.name.span)
+        return None if agent.value == "pass" else self._template(agent, Place(known, "agent"))
+
+    def _session(self, known: Known) -> ir.Session:
+        session = known.step.session
+        if session is None or session.target is None:
+            return ir.Session("new")
+        target = self.references.step(session.target.value, session.target.span, Place(known, "agent"))
+        if target is None:
+            return ir.Session("new")
+        if target.step.kind != "agent" or (target.step.agent and target.step.agent.value == "pass"):
+            self.collector.add(
+                "G309",
+                f"step `{target.step.name.value}` has no session to go on in",
+                session.target.span,
+                label="this step calls no agent",
+                notes=[Note(f"`{target.step.name.value}` is here", target.step.name.span)],
+                help="name a step that runs an agent",
+            )
+        if enclosing_split(target.block) not in (None, *self._splits_around(known)):
+            self.collector.add(
+                "G309",
+                f"step `{target.step.name.value}` has one session per task, so it is not clear which to go on in",
+                session.target.span,
+                notes=[Note(f"`{target.step.name.value}` is here", target.step.name.span)],
+                help="only a step under the same `each:` can be continued",
+            )
+        return ir.Session("from", target.path)
+
+    def _splits_around(self, known: Known) -> tuple[Known, ...]:
+        return tuple(b.owner for b in known.block.outward() if b.is_each and b.owner)
+
+    def _prompt(self, prompt: Scalar | syntax.FileText | None, place: Place) -> ir.Template | None:
+        if prompt is None:
+            return None
+        if isinstance(prompt, syntax.FileText):
+            text = self.surroundings.prompt_file(prompt.file)
+            return self._template(text, place) if text else None
+        return self._template(prompt, place)
+
+    def _template(self, scalar: Scalar, place: Place) -> ir.Template:
+        self._report_unclosed(scalar)
+        parts: list[ir.Text | ir.Reference] = []
+        for part in parse_template(scalar.value):
+            if isinstance(part, str):
+                parts.append(ir.Text(part))
+                continue
+            span = scalar.locate(part.start, part.end)
+            target = self.references.resolve(part, span, place)
+            if target is not None:
+                parts.append(ir.Reference(target, part.written, span))
+        return ir.Template(tuple(parts), scalar.span)
+
+    def _report_unclosed(self, scalar: Scalar) -> None:
+        for start, end in unclosed(scalar.value):
+            self.collector.add(
+                "G201",
+                f"`{scalar.value[start:end]}` is not closed on its line, so it is literal text",
+                scalar.locate(start, end),
+                label="no closing brace",
+                help="close it with `}`, or write `{{` for a literal brace",
+            )
+
+    def _script(self, scalar: Scalar, place: Place) -> ir.Script:
+        template: TemplateSyntax = parse_template(scalar.value)
+        text, refused = compile_script(template)
+        for unquotable in refused:
+            path = unquotable.reference
+            self.collector.add(
+                "G601",
+                f"`{path.written}` stands in {unquotable.place}, where the shell does not expand it",
+                scalar.locate(path.start, path.end),
+                label="its value cannot be passed safely here",
+                help="move it out, or put it in double quotes; references reach the shell as environment variables",
+            )
+        resolved = self._template(scalar, place)
+        return ir.Script(text, resolved.references, scalar.span)
+
+    def _context(self, context: syntax.ContextSyntax, place: Place) -> ir.ContextSource:
+        if context.kind == "file":
+            return ir.FileContext(self._template(context.value, place), context.required, context.span)
+        return ir.CommandContext(self._script(context.value, place), context.required, context.span)
+
+    def _gates(self, known: Known) -> tuple[ir.Gate, ...]:
+        names = gate_names(known.step.gates)
+        return tuple(self._gate(g, n, Place(known, "gate")) for g, n in zip(known.step.gates, names, strict=True))
+
+    def _gate(self, gate: syntax.GateSyntax, name: str, place: Place) -> ir.Gate:
+        is_bash = gate.kind == "bash"
+        return ir.Gate(
+            kind=gate.kind,
+            name=name,
+            span=gate.span,
+            script=self._script(gate.arguments[0], place) if is_bash and gate.arguments else None,
+            globs=() if is_bash else tuple(a.value for a in gate.arguments),
+            threshold=_value(gate.threshold),
+            call=self._call(gate.call, place) if gate.call else None,
+            cache=gate.cache,
+        )
+
+    def _retry(self, known: Known) -> ir.RetryPolicy:
+        retry = known.step.retry
+        exits = [entry for entry in retry if entry.condition == "exit" and entry.count]
+        attempts = _whole(exits[0].count) if exits else None
+        entries = tuple(self._entry(e, known) for e in retry if e.condition != "exit")
+        return ir.RetryPolicy(attempts or 1, entries)
+
+    def _entry(self, entry: syntax.RetrySyntax, known: Known) -> ir.RetryEntry:
+        place = Place(known, "retry")
+        return ir.RetryEntry(
+            condition=entry.condition,  # type: ignore[arg-type]  # the parser allows no other condition
+            span=entry.span,
+            count=_whole(entry.count) or 0,
+            gate=self._retry_gate(entry, known),
+            call=self._call(entry.call, place) if entry.call else None,
+            agent=self._template(entry.agent, place) if entry.agent else None,
+            session=entry.session.mode if entry.session else None,  # type: ignore[arg-type]
+            reset=entry.reset,
+            prompt=self._prompt(entry.prompt, place),
+            restart_from=self._restart(entry.restart_from, known),
+            replan=entry.replan.value if entry.replan else None,
+        )
+
+    def _restart(self, name: Scalar | None, known: Known) -> ir.Path | None:
+        if name is None:
+            return None
+        target = self.references.step(name.value, name.span, Place(known, "retry"))
+        return target.path if target else None
+
+    def _retry_gate(self, entry: syntax.RetrySyntax, known: Known) -> str:
+        if entry.kind:
+            return entry.kind.value
+        if entry.gate is None:
+            return ""
+        written = entry.gate.value.removeprefix("gate.")
+        names = gate_names(known.step.gates)
+        if enclosing_split(known.block):
+            names = (*names, "blast_radius")
+        canonical = gate_aliases(names).get(written)
+        if canonical is None:
+            close = nearest(written, names)
+            self.collector.add(
+                "G308",
+                f"step `{known.step.name.value}` has no gate named `{written}`",
+                entry.gate.span,
+                label=f"did you mean `gate.{close}`?" if close else "no such gate",
+                help=f"it has: {', '.join(names)}" if names else "it has no gate",
+            )
+        return canonical or written
+
+    def _call(self, call: syntax.CallSyntax | None, place: Place) -> ir.Invocation:
+        assert call is not None, "the parser gives every call step its call"
+        given = {name.value: (name, value) for name, value in call.inputs}
+        bindings = {name: self._template(value, place) for name, (_, value) in given.items()}
+        callee = self.surroundings.callee(call.workflow)
+        if callee is None:
+            empty = ir.Workflow(call.workflow.value, (), ir.Limits(), (), call.span.file, call.span)
+            return ir.Invocation(empty, (), call.span)
+        for name in callee.inputs:
+            if name not in bindings and (value := self._inherited(name, call, place)):
+                bindings[name] = value
+        self._report_unused(given, callee)
+        bound = tuple(ir.Binding(n, t) for n, t in sorted(bindings.items()) if n in callee.inputs or n == "spec")
+        return ir.Invocation(callee, bound, call.span)
+
+    def _inherited(self, name: str, call: syntax.CallSyntax, place: Place) -> ir.Template | None:
+        """The caller's own value of this name: an input that it has too. Otherwise the input is missing."""
+        if name in self.references.inputs:
+            return ir.Template((ir.Reference(ir.InputTarget(name), f"{{{name}}}", call.span),), call.span)
+        self.collector.add(
+            "G311",
+            f"the call of `{call.workflow.value}` does not give its input `{name}`",
+            call.workflow.span,
+            label=f"`{name}` is missing",
+            help=f"add `{name}: …` to the call",
+        )
+        return None
+
+    def _report_unused(self, given: dict[str, tuple[Scalar, Scalar]], callee: ir.Workflow) -> None:
+        for name, (key, _) in given.items():
+            if name in callee.inputs or name == "spec":
+                continue
+            close = nearest(name, callee.inputs)
+            self.collector.add(
+                "G312",
+                f"`{callee.name}` never reads its input `{name}`",
+                key.span,
+                label=f"did you mean `{close}`?" if close else "not used",
+                help=f"its inputs: {', '.join(callee.inputs) or 'none'}",
+            )
+
+
+def _guard(guard: syntax.GuardSyntax, kind: str) -> ir.Guard:
+    return ir.Guard(
+        max_turns=_whole(guard.max_turns),
+        max_budget=_value(guard.max_budget),
+        max_tokens=_whole(guard.max_tokens),
+        max_time=_value(guard.max_time),
+        no_write=guard.no_write.value if guard.no_write else kind != "code",
+    )
+
+
+def _hitl(hitl: Scalar | None) -> ir.Pause:
+    if hitl is None or hitl.value == "false":
+        return "none"
+    return "after_gate" if hitl.value == "after_gate" else "before_gate"
+
+
+def _value(number: syntax.Number | None) -> float | None:
+    return number.value if number else None
+
+
+def _whole(number: syntax.Number | None) -> int | None:
+    return int(number.value) if number else None

@@ -1,0 +1,51 @@
+"""What this version does not carry out yet, told before anything starts.
+
+The compiler and the plan know the whole language; what the executor lacks is refused here by name and place, so that
+no step is silently run in another way than its file says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gumpc import ir
+from gumpc.plan import Plan, PlanNode
+from gumpc.source import Span
+from runtime.errors import RunError
+
+
+def require_support(plan: Plan) -> None:
+    """Raise RunError for the first thing in the plan that cannot be carried out."""
+    for node in plan.nodes:
+        for what, span in _lacking(node):
+            place = f"{span.file}:{span.line}:{span.column}"
+            raise RunError(
+                f"{place}: {what} is checked and planned, but not carried out by this version",
+                help=f"step {node.id} cannot run; nothing was started",
+            )
+
+
+def _lacking(node: PlanNode) -> Iterator[tuple[str, Span]]:
+    step = node.step
+    if node.kind == "merge" or (isinstance(step, ir.AgentStep | ir.Group) and step.parallel):
+        yield "`parallel: true`", step.span
+    if isinstance(step, ir.Group) and step.gates:
+        yield "a group's own `gate`", step.span
+    if isinstance(step, ir.Group) and step.retry.attempts > 1:
+        yield "a group's own `retry`", step.span
+    if isinstance(step, ir.AgentStep):
+        yield from _lacking_of_agent_step(step)
+    if not isinstance(step, ir.Call):
+        yield from (("a `validate` gate", gate.span) for gate in step.gates if gate.call)
+        for entry in step.retry.entries:
+            if entry.call or entry.restart_from or entry.replan:
+                yield "`validate`, `restart_from` and `replan` in `retry`", entry.span
+
+
+def _lacking_of_agent_step(step: ir.AgentStep) -> Iterator[tuple[str, Span]]:
+    if step.get_workflow:
+        yield "`get.workflow`", step.span
+    if step.hitl != "none":
+        yield "`hitl`", step.span
+    if step.worktree == "none":
+        yield "`worktree: none`", step.span
