@@ -6,37 +6,20 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runtime.agents.claude import ClaudeAdapter
 from runtime.agents.prices import cost
-from runtime.agents.protocol import AgentEvent, Failed, FailureKind, Launch, Outcome, ToolUsed, Usage, Wrote
+from runtime.agents.protocol import FailureKind, Launch, Usage, Wrote
+from tests.agents.drive import Call, drive_claude
 from tests.modelserver import Fault, ModelServer, Rule, Turn, call, say
 
 pytestmark = [pytest.mark.agents, pytest.mark.slow]
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    events: list[AgentEvent]
-    outcome: Outcome
-
-    @property
-    def written(self) -> list[str]:
-        return [event.path for event in self.events if isinstance(event, Wrote)]
-
-    @property
-    def used(self) -> list[str]:
-        return [event.name for event in self.events if isinstance(event, ToolUsed)]
-
-    @property
-    def failures(self) -> list[tuple[FailureKind, bool]]:
-        return [(event.kind, event.fatal) for event in self.events if isinstance(event, Failed)]
 
 
 Run = Callable[..., Call]
@@ -58,21 +41,7 @@ def run(clean_environment: dict[str, str], directory: Path) -> Run:
         prompt: str, *, environment: dict[str, str] | None = None, more: Sequence[str] = (), **told: object
     ) -> Call:
         launch = replace(Launch(prompt, str(directory), "sonnet"), **told)  # type: ignore[arg-type]
-        adapter = ClaudeAdapter()
-        start = adapter.invocation(launch, clean_environment if environment is None else environment)
-        done = subprocess.run(
-            [*start.argv, *more],
-            env=start.environment,
-            input=start.stdin,
-            cwd=directory,
-            capture_output=True,
-            start_new_session=True,
-            timeout=120,
-            check=False,
-        )
-        parser = adapter.parser(launch)
-        events = [event for line in done.stdout.split(b"\n") for event in parser.feed(line)]
-        return Call(events, parser.outcome(exit_code=done.returncode, stderr=done.stderr.decode()))
+        return drive_claude(launch, clean_environment if environment is None else environment, more)
 
     return carry_out
 
