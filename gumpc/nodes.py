@@ -6,7 +6,9 @@ the key it belongs to, not by YAML's implicit types.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
 
 from gumpc.source import Span
 
@@ -32,12 +34,8 @@ class Scalar:
         return Span(self.span.file, line, column, end_line, end_column + 1)
 
     def _place(self, offset: int) -> tuple[int, int]:
-        found = self.lines[0]
-        for entry in self.lines:
-            if entry[0] > offset:
-                break
-            found = entry
-        return found[1], found[2] + offset - found[0]
+        begin, line, column = self.lines[bisect_right(self.lines, offset, key=itemgetter(0)) - 1]
+        return line, column + offset - begin
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ exclusive, so `end_column - column` is the width of a span on one line.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_LINE_BREAK = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,3 +34,8 @@ class Source:
 
     name: str
     text: str
+
+
+def line_starts(text: str) -> list[int]:
+    """The index at which each line of `text` begins, lines ended by LF, CRLF or CR as editors count them."""
+    return [0, *(found.end() for found in _LINE_BREAK.finditer(text))]
