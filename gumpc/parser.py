@@ -1,0 +1,72 @@
+"""Nodes to the syntax of edition 4: every shape fault of the file is reported, and what is sound goes on.
+
+The parser is split as the language is: `parse_step`, `parse_gate` and `parse_retry` hold one construct each with the
+tables of its keys, `parse_parts` what several share, `parse_keys` and `parse_values` the vocabulary below them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gumpc.diagnostics import Collector
+from gumpc.nodes import Mapping, Node, Scalar
+from gumpc.parse_keys import Fields, Keys, Retired, open_fields
+from gumpc.parse_step import parse_steps
+from gumpc.parse_values import at_start, kind_of, shown
+from gumpc.syntax import WorkflowSyntax
+
+_IGNORED = "x-"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
+_ROOT = Keys(
+    ("name", "description", "max_budget", "max_timeout", "max_tokens", "steps", "edition"),
+    elsewhere={"guard": "limits of the whole run are `max_budget`, `max_timeout` and `max_tokens`"},
+    retired={"inputs": Retired("delete it: every `{name}` that no step defines is an input")},
+)
+
+
+def parse(node: Node, collector: Collector) -> WorkflowSyntax | None:
+    """The workflow in `node`; None when it has no usable name or is of another edition, with faults in `collector`."""
+    if not isinstance(node, Mapping):
+        advice = "a workflow has at least `name:` and `steps:`"
+        collector.add("G103", f"a workflow must be a map, not {kind_of(node)}", at_start(node), help=advice)
+        return None
+    kept = tuple((key, value) for key, value in node.entries if not key.value.startswith(_IGNORED))
+    fields = open_fields(Mapping(kept, node.span), "a workflow", _ROOT, collector)
+    if not _is_edition_4(fields):
+        return None
+    fields.require("name")
+    fields.require("steps")
+    name = _workflow_name(fields)
+    workflow = WorkflowSyntax(
+        name or Scalar("", fields.span, ((0, fields.span.line, fields.span.column),)),
+        node.span,
+        description=fields.text("description", may_be_empty=True),
+        max_budget=fields.amount("max_budget"),
+        max_timeout=fields.duration("max_timeout"),
+        max_tokens=fields.count("max_tokens"),
+        steps=parse_steps(fields, "steps"),
+    )
+    return workflow if name and workflow.steps else None
+
+
+def _is_edition_4(fields: Fields) -> bool:
+    if "edition" not in fields:
+        return True
+    edition = fields.choice("edition", ("3", "4"))
+    if edition is None or edition.value == "4":
+        return True
+    advice = "rewrite the file for edition 4, then delete this line"
+    message = "the file is of edition 3; this version compiles edition 4 only"
+    fields.out.add("G110", message, edition.span, help=advice)
+    return False
+
+
+def _workflow_name(fields: Fields) -> Scalar | None:
+    name = fields.text("name")
+    if name is None or _NAME.fullmatch(name.value):
+        return name
+    slug = re.sub(r"[^a-z0-9]+", "-", name.value[:60].lower()).strip("-")
+    rule = "lower-case letters, digits, `_` and `-`, the first a letter or a digit"
+    message = f"{shown(name.value)} is not a name of a workflow: {rule}"
+    fields.out.add("G108", message, name.span, help=f"for example `{slug}`" if slug else "")
+    return None
