@@ -15,10 +15,11 @@ from gumpc.source import Span
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A remark that points to another place, or to none when `span` is None."""
+    """A remark that points to another place, or to none when `span` is None; `detail` is shown after the place."""
 
     message: str
     span: Span | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
