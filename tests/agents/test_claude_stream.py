@@ -90,6 +90,12 @@ def test_a_killed_call_reports_what_it_spent() -> None:
     assert outcome.cost == pytest.approx((23 * 2 + 4 * 10 + 5200 * 0.1 + 5940 * 2.5) / 1e6)
 
 
+def test_an_interrupted_call_counts_the_message_that_its_result_leaves_out() -> None:
+    _, outcome, _ = read_stream("interrupted")
+    assert outcome.usage == Usage(input=23, output=4, cache_read=5200, cache_write=5940)
+    assert outcome.cost == pytest.approx((23 * 2 + 4 * 10 + 5200 * 0.1 + 5940 * 2.5) / 1e6)
+
+
 def test_our_own_kill_comes_before_a_result() -> None:
     _, outcome = read(lines_of("ok"), exit_code=None)
     assert outcome.failure == "killed"
@@ -99,6 +105,25 @@ def test_our_own_kill_comes_before_a_result() -> None:
 def test_a_success_with_a_bad_exit_code_is_none() -> None:
     assert read(lines_of("ok"), exit_code=1)[1].failure == "agent_error"
     assert read(lines_of("ok"), exit_code=137)[1].failure == "killed"
+
+
+@pytest.mark.parametrize(
+    "change", [{"is_error": None}, {"is_error": "false"}, {"subtype": "error_new"}, {"subtype": 1}]
+)
+def test_a_result_must_say_that_it_is_none_of_an_error(change: dict[str, object]) -> None:
+    *told, last = lines_of("ok")
+    assert read([*told, json.dumps(json.loads(last) | change).encode()])[1].failure == "agent_error"
+
+
+def test_a_byte_order_mark_hides_no_line() -> None:
+    assert read([b"\xef\xbb\xbf" + line for line in lines_of("ok")]) == read(lines_of("ok"))
+
+
+def test_texts_can_be_written_to_a_file_whatever_they_held() -> None:
+    *told, last = lines_of("structured")
+    lone = json.loads(last) | {"result": "a \ud800 b", "structured_output": {"comments": "\udfff"}}
+    _, outcome = read([*told, json.dumps(lone).encode()])
+    assert (outcome.text, outcome.structured) == ("a ? b", {"comments": "?"})
 
 
 def test_a_call_of_an_unpriced_model_has_no_cost_rather_than_none_at_all() -> None:
@@ -229,8 +254,8 @@ GARBAGE = (
 def test_garbage_between_the_lines_changes_no_verdict(name: str) -> None:
     case = INDEX[name]
     lines = lines_of(name)
-    mixed = [line for index, told in enumerate(lines) for line in (told, GARBAGE[index % len(GARBAGE)], *GARBAGE[:8])]
-    _, outcome = read(mixed or GARBAGE[:8], exit_code=case["exit_code"], stderr=case["stderr"])
+    mixed = [line for told in lines for line in (told, *GARBAGE)]
+    _, outcome = read(mixed or GARBAGE, exit_code=case["exit_code"], stderr=case["stderr"])
     if lines:
         assert (outcome.failure or "ok") == case["expect"]["status"]
     else:
