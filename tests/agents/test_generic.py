@@ -38,10 +38,15 @@ def configured(text: str) -> Config:
     return load(project=text, user=None, environment={})
 
 
+def toml(value: object) -> str:
+    """A value of a table: JSON is TOML but for its objects."""
+    return json.dumps(value, separators=(",", "=")) if isinstance(value, dict) else json.dumps(value)
+
+
 def agent(program: str, **table: object) -> GenericAdapter:
     """The adapter of an agent whose command is a Python program."""
     rows = {"command": [sys.executable, "-c", program], **table}
-    config = configured("[agents.mine]\n" + "\n".join(f"{key} = {json.dumps(row)}" for key, row in rows.items()))
+    config = configured("[agents.mine]\n" + "\n".join(f"{key} = {toml(row)}" for key, row in rows.items()))
     found = adapter_for(AgentSpec("mine", "mine", None), config)
     assert isinstance(found, GenericAdapter)
     return found
@@ -74,7 +79,7 @@ def read(
     lines: Iterable[bytes], *, exit_code: int | None = 0, model: str | None = None
 ) -> tuple[list[AgentEvent], Outcome]:
     """What the line protocol's parser makes of `lines`."""
-    adapter = agent("", format="jsonl")
+    adapter = agent("pass", format="jsonl")
     parser = adapter.parser(Launch("", "/", model))
     events = [event for line in lines for event in parser.feed(line)]
     return events, parser.outcome(exit_code=exit_code, stderr="")
@@ -100,7 +105,7 @@ def test_a_text_agents_exit_code_is_its_verdict(tmp_path: Path) -> None:
 
 
 def test_of_a_flood_the_end_is_kept() -> None:
-    parser = agent("").parser(Launch("", "/", None))
+    parser = agent("pass").parser(Launch("", "/", None))
     for _ in range(50):
         for _ in parser.feed(b"x" * 100_000):
             pass
@@ -121,7 +126,7 @@ def test_the_environment_is_added_to_and_taken_from(tmp_path: Path) -> None:
 
 def test_model_and_session_become_arguments(tmp_path: Path) -> None:
     adapter = agent(
-        "",
+        "pass",
         format="jsonl",
         resume=["mine", "--resume={session_id}"],
         model_args=["--model", "{model}"],
@@ -138,7 +143,7 @@ def test_model_and_session_become_arguments(tmp_path: Path) -> None:
 
 
 def test_an_agent_without_resume_is_never_started_afresh_in_silence(tmp_path: Path) -> None:
-    adapter = agent("")
+    adapter = agent("pass")
     assert not adapter.capabilities.resume
     with pytest.raises(ValueError, match="cannot go on"):
         adapter.invocation(launch(tmp_path, session="s-1"), {})
