@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from tests.arch.imports import ROOT, files, own_imports
 
@@ -29,7 +30,7 @@ class Edge:
 
 
 def groups() -> dict[str, tuple[str, ...]]:
-    """The page's table: each group's modules, in which `a.b.*` stands for `a.b` and all below it."""
+    """Each group of the page's table with its entries: `a.b`, `a.b.*` for `a.b` and all below it, `a.b_*`."""
     text = PAGE.read_text("utf-8")
     return {row["group"]: tuple(re.findall(r"`([\w.*]+)`", row["modules"])) for row in ROW.finditer(text)}
 
@@ -41,9 +42,8 @@ def homes(module: str) -> list[str]:
 
 
 def covers(entry: str, module: str) -> bool:
-    """True when one entry of the table speaks of `module`."""
-    package = entry.removesuffix(".*")
-    return module == package or (entry.endswith(".*") and module.startswith(package + "."))
+    """True when an entry of the table speaks of `module`."""
+    return module == entry.removesuffix(".*") or fnmatchcase(module, entry)
 
 
 def drawn() -> frozenset[Edge]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from graphlib import TopologicalSorter
+
 import pytest
 
 from tests.arch import picture
@@ -14,11 +16,14 @@ SEEN_BY_RUNTIME = (
     "gumpc.config_types",
     "gumpc.diagnostics",
     "gumpc.digest",
+    "gumpc.fields",
     "gumpc.gate_commands",
     "gumpc.globs",
     "gumpc.ir",
     "gumpc.plan",
+    "gumpc.shell",
     "gumpc.source",
+    "gumpc.substitute",
     "gumpc.tasks",
     "gumpc.template",
     "gumpc.values",
@@ -102,3 +107,10 @@ def test_the_picture_shows_the_imports_that_there_are(side: str):
     drawn, real = picture.drawn(), picture.real()
     found = real - drawn if side == "missing" else drawn - real
     assert sorted(found) == [], "`make update-golden` redraws docs/architecture.md; look at the new arrows"
+
+
+def test_the_groups_stand_in_layers():
+    above: dict[str, set[str]] = {}
+    for edge in picture.real():
+        above.setdefault(edge.source, set()).add(edge.target)
+    TopologicalSorter(above).prepare()
