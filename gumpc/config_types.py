@@ -25,6 +25,12 @@ class Validation:
     coverage_cmd: str | None = None
     timeout: float = 600.0
 
+    @property
+    def commands(self) -> Mapping[str, str]:
+        """The commands that are given, by their keys."""
+        keys = ("compile_cmd", "test_cmd", "lint_cmd", "coverage_cmd")
+        return {key: command for key in keys if (command := getattr(self, key))}
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:

@@ -100,10 +100,18 @@ class Plan:
     @cached_property
     def predecessors(self) -> Mapping[str, tuple[str, ...]]:
         """What each node waits for, in order."""
-        found: dict[str, dict[str, None]] = {node.id: {} for node in self.nodes}
+        return {id: tuple(dict.fromkeys(e.source for e in edges)) for id, edges in self._incoming.items()}
+
+    @cached_property
+    def _incoming(self) -> Mapping[str, list[Edge]]:
+        found: dict[str, list[Edge]] = {node.id: [] for node in self.nodes}
         for edge in self.edges:
-            found[edge.target][edge.source] = None
-        return {target: tuple(sources) for target, sources in found.items()}
+            found[edge.target].append(edge)
+        return found
+
+    def edges_into(self, node: str) -> tuple[Edge, ...]:
+        """The edges that end at a node."""
+        return tuple(self._incoming[node])
 
     @cached_property
     def graph(self) -> nx.DiGraph[str]:
@@ -119,10 +127,12 @@ class Plan:
         return graph
 
     def dependants(self, node: str) -> frozenset[str]:
-        """Every node that would have to run again if this one gave something else, and the node itself."""
+        """The node itself and every node that takes something from it: values, a tree or a session."""
         import networkx
 
-        return frozenset({node, *networkx.descendants(self.graph, node)})
+        kept = [(e.source, e.target) for e in self.edges if e.kind != "order"]
+        graph = self.graph.edge_subgraph(kept)
+        return frozenset({node, *(networkx.descendants(graph, node) if node in graph else ())})
 
 
 def make_plan(workflow: ir.Workflow, tasks: Tasks | None = None) -> Plan:
@@ -233,7 +243,8 @@ class _Builder:
 
     def _connect(self, node: PlanNode, where: _Where, tip: _Tip) -> None:
         edges = [Edge(tip.tree, node.id, "tree")] if tip.tree is not None else []
-        edges += [Edge(source, node.id, "data") for source in self._sources(node.step, where)]
+        sources = dict.fromkeys((*(split for split, _ in where.tasks[-1:]), *self._sources(node.step, where)))
+        edges += [Edge(source, node.id, "data") for source in sources]
         if isinstance(node.step, ir.AgentStep) and node.step.session.source:
             source = "/".join(bind(node.step.session.source, frame=where.frame, tasks=where.tasks))
             edges.append(Edge(source, node.id, "session"))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from gumpc import ir
 from gumpc.diagnostics import Collector
-from gumpc.gate_commands import MARKERS, resolve
+from gumpc.gate_commands import MARKERS, REQUIRED, resolve
 from gumpc.rules import World
-
-NEEDED = ("compile", "test")
 
 
 def check(step: ir.Step, world: World, collector: Collector) -> None:
@@ -15,7 +13,7 @@ def check(step: ir.Step, world: World, collector: Collector) -> None:
     if isinstance(step, ir.Call) or world.read is None:
         return
     for gate in step.gates:
-        if gate.kind in NEEDED and resolve(gate.kind, configured=world.config.commands, read=world.read) is None:
+        if gate.kind in REQUIRED and resolve(gate.kind, configured=world.config.validation.commands, read=world.read) is None:
             collector.add(
                 "G505",
                 f"the gate `{gate.kind}` has no command in this repository",
