@@ -53,9 +53,8 @@ def parse_gate(node: Node, out: Collector) -> GateSyntax | None:
         return _parse_string(node, out)
     if isinstance(node, Mapping) and not unquoted_reference(node):
         return _parse_map(node, out)
-    found = "nothing" if is_absent(node) else kind_of(node)
-    advice = f"gates: {listed(GATE_VALUES)}"
-    out.add("G103", f"a gate is a word or a map, not {found}", at_start(node), help=advice)
+    message = "this gate is empty" if is_absent(node) else f"a gate is a word or a map, not {kind_of(node)}"
+    out.add("G103", message, at_start(node), help=f"gates: {listed(GATE_VALUES)}")
     return None
 
 

@@ -14,6 +14,7 @@ from gumpc.diagnostics import Collector, Edit, Fix, Note
 from gumpc.nearest import nearest
 from gumpc.nodes import Mapping, Node, Scalar
 from gumpc.parse_values import (
+    NO_WORDS,
     at_start,
     is_absent,
     kind_of,
@@ -42,11 +43,15 @@ class Retired:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The table of one construct: the keys it has, and what to say of keys that people look for here."""
+    """The table of one construct: the keys it has, and what to say of keys that people look for here.
+
+    `shown` are those that a message lists, when they are fewer than those allowed.
+    """
 
     allowed: tuple[str, ...]
     elsewhere: AbstractMapping[str, str] = field(default_factory=dict)
     retired: AbstractMapping[str, Retired] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -97,10 +102,12 @@ class Fields:
         scalar = self.text(name)
         return read_name(scalar, of, self.out) if scalar else None
 
-    def choice(self, name: str, allowed: tuple[str, ...]) -> Scalar | None:
-        """One of the words allowed."""
+    def choice(
+        self, name: str, allowed: tuple[str, ...], *, meant: AbstractMapping[str, str] = NO_WORDS
+    ) -> Scalar | None:
+        """One of the words allowed; `meant` knows what people mean by some that are not."""
         scalar = self.text(name)
-        return read_choice(scalar, f"`{name}`", allowed, self.out) if scalar else None
+        return read_choice(scalar, f"`{name}`", allowed, self.out, meant=meant) if scalar else None
 
     def flag(self, name: str) -> Flag | None:
         """`true` or `false`."""
@@ -131,7 +138,7 @@ class Fields:
 def open_fields(node: Node, owner: str, keys: Keys, out: Collector, *, takes_extra: bool = False) -> Fields:
     """The fields of `node`; with `takes_extra`, keys that the table does not know are kept instead of reported."""
     if not isinstance(node, Mapping):
-        advice = f"keys: {listed(keys.allowed)}"
+        advice = f"keys: {listed(keys.shown or keys.allowed)}"
         message = f"{owner} must be a map, " + ("but is empty" if is_absent(node) else f"not {kind_of(node)}")
         out.add("G103", message, at_start(node), help=advice)
         return Fields(owner, at_start(node), out, sure=False)
@@ -161,7 +168,7 @@ def _unknown(key: Scalar, value: Node, keys: Keys, fields: Fields) -> None:
         return
     near = nearest(name, keys.allowed)
     if near is None:
-        fields.out.add("G102", message, key.span, help=f"keys of {fields.owner}: {listed(keys.allowed)}")
+        fields.out.add("G102", message, key.span, help=f"keys of {fields.owner}: {listed(keys.shown or keys.allowed)}")
         fields.sure = False
         return
     label = f"did you mean `{near}`?"

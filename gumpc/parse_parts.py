@@ -38,6 +38,10 @@ def parse_session(fields: Fields, modes: tuple[str, ...]) -> SessionSyntax | Non
         inner = open_fields(node, "`session`", _FROM, fields.out)
         target = inner.text("from") if inner.require("from") else None
         return SessionSyntax("from", target, node.span) if target else None
+    if isinstance(node, Mapping) and not unquoted_reference(node):
+        words = " or ".join(f"`{mode}`" for mode in modes)
+        fields.out.add("G103", f"`session` in {fields.owner} is {words}, not a map", at_start(node))
+        return None
     word = fields.text("session")
     if word is None:
         return None

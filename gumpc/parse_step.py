@@ -38,11 +38,12 @@ _DECIDING = (
     ("gate", "gate"),
 )
 _IN_GUARD = {key: f"`{key}` belongs in `guard:`" for key in GUARD_KEYS if key not in ("max_budget", "timeout")}
+_OLD_TYPES = {"diff": "code", "plan": "split", "review": "validate"}
 _RETIRED = {
     "output": Retired(
         "`type:` says what a step makes: diff is `code`, plan `split`, artifact `artifact`, review `validate`",
         "type",
-        {"diff": "code", "plan": "split", "artifact": "artifact", "review": "validate"},
+        {**_OLD_TYPES, "artifact": "artifact"},
     ),
     "foreach": Retired("put the block under `each:` of the split step itself"),
     "on_failure": Retired("write `retry:`, a list of entries that ends with `- exit: N`"),
@@ -51,7 +52,8 @@ _RETIRED = {
     "timeout": Retired("write `guard: {max_time: …}`"),
     "max_budget": Retired("write `guard: {max_budget: …}`"),
 }
-_STEP = Keys(_ALL_KEYS, _IN_GUARD, _RETIRED)
+_STEP = {kind: Keys(_ALL_KEYS, _IN_GUARD, _RETIRED, keys) for kind, keys in KIND_KEYS.items()}
+_STEP[""] = Keys(_ALL_KEYS, _IN_GUARD, _RETIRED, ("name", "type", "gate", "steps", "workflow"))
 _BLOCK_HOMES = {key: f"`{key}` stands at step level" for key in _ALL_KEYS if key not in ("get", "run")}
 _GET = Keys(
     (*GET_KEYS, "with"),
@@ -80,7 +82,8 @@ def parse_steps(fields: Fields, name: str) -> tuple[StepSyntax, ...]:
 
 
 def _parse_step(node: Node, out: Collector) -> StepSyntax | None:
-    fields = open_fields(node, _owner(node), _STEP, out)
+    owner, likely = _owner(node)
+    fields = open_fields(node, owner, _STEP[likely], out)
     kind, decider = _kind(fields)
     fields.require("name")
     name = fields.name("name", of="a step")
@@ -95,19 +98,21 @@ def _parse_step(node: Node, out: Collector) -> StepSyntax | None:
     return step if name else None
 
 
-def _owner(node: Node) -> str:
-    """What messages call this step: its kind, as far as the keys tell."""
+def _owner(node: Node) -> tuple[str, str]:
+    """What messages call this step, and its kind, as far as the keys tell before they are checked."""
     if not isinstance(node, Mapping):
-        return "a step"
+        return "a step", ""
     keys = {key.value: value for key, value in node.entries}
     if "steps" in keys:
-        return "a group"
+        return "a group", "group"
     made = keys.get("type")
     if isinstance(made, Scalar) and made.value in TYPES:
-        return f"{'an' if made.value == 'artifact' else 'a'} {made.value} step"
+        return f"{'an' if made.value == 'artifact' else 'a'} {made.value} step", "agent"
     if any(key in keys for key in ("type", "agent", "prompt", "get", "run")):
-        return "an agent step"
-    return "a call" if "workflow" in keys else "a gate step" if "gate" in keys else "a step"
+        return "an agent step", "agent"
+    if "workflow" in keys:
+        return "a call", "call"
+    return ("a gate step", "gate") if "gate" in keys else ("a step", "")
 
 
 def _kind(fields: Fields) -> tuple[str, str | None]:
@@ -130,10 +135,13 @@ def _passed_agent(fields: Fields) -> bool:
 
 
 def _check_kind(fields: Fields, kind: str, decider: str) -> None:
-    allowed = KIND_KEYS[kind]
-    for key in [key for key in fields.given if key not in allowed]:
-        advice = "the block that a split runs for each task is called `each`" if key in ("each", "type") else ""
+    """Report the first key that another kind of step has; the others that came with it are the same fault."""
+    strangers = [key for key in fields.given if key not in KIND_KEYS[kind]]
+    if strangers:
+        key = strangers[0]
+        advice = "the block that a split runs for each task is called `each`" if kind == "group" else ""
         fields.conflict(key, decider, because=f"`{key}` and `{decider}` cannot stand in one step", advice=advice)
+    for key in strangers:
         del fields.given[key]
 
 
@@ -181,7 +189,7 @@ def _parse_agent_step(fields: Fields, name: Scalar) -> StepSyntax:
     run = _block(fields, "run", _RUN, RUN_KEYS)
     agent = run.text("agent")
     fields.require("type", advice="what the step makes: `code`, `split`, `validate` or `artifact`")
-    made = fields.choice("type", TYPES)
+    made = fields.choice("type", TYPES, meant=_OLD_TYPES)
     if agent is None or agent.value != "pass":
         get.require("prompt")
     worktree = get.choice("worktree", WORKTREES)
@@ -218,7 +226,7 @@ def _parse_agent_step(fields: Fields, name: Scalar) -> StepSyntax:
 def _parse_each(fields: Fields, made: Scalar | None) -> tuple[StepSyntax, ...]:
     for key in ("each", "parallel", "blast_radius"):
         if key in fields and made and made.value != "split":
-            fields.conflict(key, "type", because=f"`{key}` and `type: {made.value}`: only a split step has `{key}`")
+            fields.conflict(key, "type", because=f"`{key}` needs `type: split`, not `type: {made.value}`")
     return parse_steps(fields, "each") if "each" in fields else ()
 
 

@@ -7,15 +7,18 @@ What a scalar means is decided by the key it belongs to, not by YAML: `no` is a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import isfinite
 
+from gumpc import nodes
 from gumpc.diagnostics import Collector, Edit, Fix
 from gumpc.nearest import nearest
-from gumpc.nodes import Mapping, Node, Scalar, Sequence
+from gumpc.nodes import Node, Scalar, Sequence
 from gumpc.source import Span
 from gumpc.syntax import Flag, Number
 
 MAX_NUMBER = 10**15
+NO_WORDS: Mapping[str, str] = {}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -23,6 +26,10 @@ _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
 _REFERENCE = re.compile(r"(?:\.?/)?[A-Za-z0-9_*][A-Za-z0-9_*./-]*", re.ASCII)
 _NOT_FINITE = {".nan", "nan", ".inf", "inf", "infinity"}
+_FLAG_WORDS = {
+    **dict.fromkeys(("yes", "on", "1", "True", "TRUE", "y"), "true"),
+    **dict.fromkeys(("no", "off", "0", "False", "FALSE", "n"), "false"),
+}
 _ABSENT = {"", "~", "null"}
 
 
@@ -54,7 +61,7 @@ def at_start(node: Node) -> Span:
     span = node.span
     if span.line == span.end_line:
         return span
-    if isinstance(node, Mapping) and node.entries and node.entries[0][0].span.line == span.line:
+    if isinstance(node, nodes.Mapping) and node.entries and node.entries[0][0].span.line == span.line:
         return node.entries[0][0].span
     return Span(span.file, span.line, span.column, span.line, span.column + 1)
 
@@ -69,7 +76,7 @@ def part_of(scalar: Scalar, start: int, end: int) -> Scalar:
 
 def unquoted_reference(node: Node) -> Scalar | None:
     """`{name.field}` without quotes, which YAML reads as a map with one key and no value, as the text it was meant."""
-    if not isinstance(node, Mapping) or len(node.entries) != 1:
+    if not isinstance(node, nodes.Mapping) or len(node.entries) != 1:
         return None
     key, value = node.entries[0]
     span = node.span
@@ -92,7 +99,7 @@ def read_text(node: Node, what: str, out: Collector, *, may_be_empty: bool = Fal
     if reference is not None:
         out.add(
             "G010",
-            f"{reference.value} without quotes is a map to YAML; it is read as the reference",
+            f"`{reference.value}` without quotes is a map to YAML; it is read as the reference",
             reference.span,
             fix=Fix("put quotes around it", (Edit(reference.span, f'"{reference.value}"'),)),
         )
@@ -107,12 +114,14 @@ def read_text(node: Node, what: str, out: Collector, *, may_be_empty: bool = Fal
     return node
 
 
-def read_choice(scalar: Scalar, what: str, allowed: Iterable[str], out: Collector) -> Scalar | None:
-    """`scalar` if it is one of the words allowed."""
+def read_choice(
+    scalar: Scalar, what: str, allowed: Iterable[str], out: Collector, *, meant: Mapping[str, str] = NO_WORDS
+) -> Scalar | None:
+    """`scalar` if it is one of the words allowed; `meant` knows what people mean by some that are not."""
     words = tuple(allowed)
     if scalar.value in words:
         return scalar
-    near = nearest(scalar.value, words)
+    near = meant.get(scalar.value) or nearest(scalar.value, words)
     out.add(
         "G104",
         f"{shown(scalar.value)} is not a value of {what}, which is one of {listed(words)}",
@@ -142,7 +151,7 @@ def read_flag(node: Node, what: str, out: Collector) -> Flag | None:
     scalar = read_text(node, what, out)
     if scalar is None:
         return None
-    found = read_choice(scalar, what, ("true", "false"), out)
+    found = read_choice(scalar, what, ("true", "false"), out, meant=_FLAG_WORDS)
     return Flag(found.value == "true", found.span) if found else None
 
 
@@ -167,6 +176,9 @@ def read_number(
         out.add("G103", f"{what} must be {expected}, not {shown(text)}", scalar.span, help=advice)
         return None
     value = float(text.lower().replace(".nan", "nan").replace(".inf", "inf"))
+    if not isfinite(value) and text.lower().lstrip("+-") in _NOT_FINITE:
+        out.add("G106", f"{what} must be a finite number, not {shown(text)}", scalar.span)
+        return None
     if not (low <= value <= high) or (above and value == low):
         bounds = f"more than {low:g}" if above else f"at least {low:g}"
         bounds = f"from {low:g} to {high:g}" if high != MAX_NUMBER else bounds

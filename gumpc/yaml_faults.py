@@ -100,9 +100,9 @@ def _say_no_colon(fault: _Fault) -> _Saying:
 
 def _say_bad_character(fault: _Fault) -> _Saying:
     character = fault.text[fault.at : fault.at + 1]
-    advice = f"put the value in quotes: YAML keeps `{character}` for itself" if character != "\t" else "use spaces"
-    message = f"a value may not begin with `{character}`" if character != "\t" else "a tab stands where a value begins"
-    return _Saying(message, fault.at, fault.at + 1, advice)
+    named = {"`": "a backquote", "\t": "a tab"}.get(character, f"`{character}`")
+    advice = "put the value in quotes" if character != "\t" else "use spaces"
+    return _Saying(f"a value may not begin with {named}", fault.at, fault.at + 1, advice)
 
 
 def _say_unclosed_quote(fault: _Fault) -> _Saying:
@@ -140,7 +140,8 @@ def _say_misfit(fault: _Fault) -> _Saying:
 
 def _say_item_missing(fault: _Fault) -> _Saying:
     start, end = _content(fault, fault.at)
-    return _Saying("this line stands in a list but is no item of it", start, end, "begin it with `- `", opened=True)
+    advice = "align it with the keys of the item above, or begin it with `- `"
+    return _Saying("this line stands in a list but is no item of it", start, end, advice, opened=True)
 
 
 def _say_item_here(fault: _Fault) -> _Saying:
