@@ -147,11 +147,10 @@ def _serve(control: int, request: Request) -> None:
     try:
         _forget(record)
         outputs = _open_outputs(stdout, stderr)
-        command = _start(argv, environment, directory, outputs)
+        command = _start(argv, environment, directory, outputs, control)
     except (NotStarted, OSError) as error:
         reason, status, message, ended = "not_started", None, str(error), clock
     else:
-        _tell(control, b"%d\n" % command.pid)
         reason, ended, message = _guard(command, control, outputs, max_output, grace)
         status = command.status
     times = (started, started + ended - clock)
@@ -192,11 +191,14 @@ def _read_exactly(control: int, size: int) -> bytes | None:
     return b"".join(parts)
 
 
-def _start(argv: list[bytes], environment: dict[bytes, bytes], directory: bytes, outputs: tuple[int, int]) -> Command:
+def _start(
+    argv: list[bytes], environment: dict[bytes, bytes], directory: bytes, outputs: tuple[int, int], control: int
+) -> Command:
     wake = _wake_on_child()
     prctl = _prctl()
     reaper = prctl is not None and prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 and os.path.exists("/proc/self/stat")
-    return Command(_spawn(argv, environment, directory, outputs, prctl), reaper=reaper, wake=wake)
+    pid = _spawn(argv, environment, lambda shim: _adopt(directory, outputs, prctl, shim, control))
+    return Command(pid, reaper=reaper, wake=wake)
 
 
 def _guard(
@@ -305,20 +307,14 @@ def _prctl() -> Prctl | None:
     return lambda option, value: function(option, value, 0, 0, 0)
 
 
-def _spawn(
-    argv: list[bytes],
-    environment: dict[bytes, bytes],
-    directory: bytes,
-    outputs: tuple[int, int],
-    prctl: Prctl | None,
-) -> int:
+def _spawn(argv: list[bytes], environment: dict[bytes, bytes], adopt: Callable[[int], None]) -> int:
     """The process id of the started command; raises `NotStarted`, with the child gone, when it can't be started."""
     read, write = os.pipe()  # both close at the exec: end of file means success
     shim = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
-            _adopt(directory, outputs, prctl, shim)
+            adopt(shim)
             _execute(argv, environment)
         except Exception as error:  # whatever it is, the parent must hear of it
             os.write(write, str(error).encode("utf-8", "backslashreplace")[:4000])
@@ -333,9 +329,10 @@ def _spawn(
     return pid
 
 
-def _adopt(directory: bytes, outputs: tuple[int, int], prctl: Prctl | None, shim: int) -> None:
+def _adopt(directory: bytes, outputs: tuple[int, int], prctl: Prctl | None, shim: int, control: int) -> None:
     """Give this process, freshly forked, everything of the command but its program."""
     os.setsid()
+    _tell(control, b"%d\n" % os.getpid())  # before its program can do anything to the shim, which would tell it later
     if prctl is not None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # should the shim be killed, its command is not left alone
         if os.getppid() != shim:

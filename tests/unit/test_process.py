@@ -252,6 +252,24 @@ def test_stop_is_asked_in_a_flood_of_lines(command):
     assert result.reason == "stopped"
 
 
+def test_stop_is_asked_between_lines_that_came_at_once(command):
+    lines: list[bytes] = []
+
+    def on_line(line: bytes) -> None:
+        lines.append(line)
+        time.sleep(0.01)
+
+    def stop() -> bool:
+        if lines and not asked_at:
+            asked_at.append(len(lines))
+        return bool(lines)
+
+    asked_at: list[int] = []
+    run(command("sh", "-c", "seq 100; exec sleep 60"), on_line=on_line, stop=stop)
+    assert asked_at[0] < 50
+    assert len(lines) == 100
+
+
 def test_lines_go_on_while_it_is_being_stopped(command):
     program = "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.01; done"
     lines: list[bytes] = []
