@@ -31,6 +31,8 @@ from gumpc.parse_values import (
 from gumpc.source import Span
 from gumpc.syntax import Flag, Number
 
+MAX_UNKNOWN = 50  # a mapping with more unknown keys than this is no workflow; the rest of them tell nothing new
+
 
 @dataclass(frozen=True, slots=True)
 class Retired:
@@ -151,7 +153,7 @@ def open_fields(node: Node, owner: str, keys: Keys, out: Collector, *, takes_ext
             fields.extra.append((key, value))
         else:
             unknown.append((key, value))
-    for key, value in unknown:
+    for key, value in unknown[:MAX_UNKNOWN]:
         _unknown(key, value, keys, fields)
     return fields
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from gumpc.diagnostics import Collector
 from gumpc.nodes import Mapping, Node, Scalar, Sequence
 from gumpc.source import Source, line_starts
-from gumpc.yaml_reader import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES, decode, read
+from gumpc.yaml_nodes import MAX_DEPTH, MAX_NODES
+from gumpc.yaml_reader import MAX_CHARACTERS, decode, read
 
 
 def read_ok(text: str) -> Node:
