@@ -1,4 +1,4 @@
-"""Values as people read them in prompts and messages: long texts cut in the middle, durations as the language writes."""
+"""Values as people read them in prompts and messages: long texts cut in the middle, durations as `1m30s`."""
 
 from __future__ import annotations
 
