@@ -41,7 +41,7 @@ bench: $(STAMP)
 
 update-golden: $(STAMP)
 	@"$(BIN)/python" -m tests.arch.picture
-	@"$(BIN)/pytest" -n $(JOBS) --update-golden $(PYTEST_ARGS)
+	@GUMPC_UPDATE_GOLDEN=1 "$(BIN)/pytest" -n $(JOBS) $(PYTEST_ARGS)
 
 clean:
 	@rm -rf $(VENV) .agents .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist

@@ -11,14 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gumpc import ir
-from gumpc.config import Config
+from gumpc.config_types import Config
 from gumpc.diagnostics import Collector, Diagnostic
 from gumpc.library import Found, Library, OutsideRepository
 from gumpc.nearest import nearest
 from gumpc.nodes import Scalar
 from gumpc.parser import parse
 from gumpc.resolve import Surroundings, resolve
-from gumpc.rules import World, run_rules
+from gumpc.rules.all_rules import run_rules
+from gumpc.rules.world import World
 from gumpc.source import Span
 from gumpc.yaml_reader import decode, read
 

@@ -29,6 +29,7 @@ from runtime.retry import Overrides
 from runtime.runs import RunDirectory
 from runtime.state import Attempt, StepState
 from runtime.view import Moment, View, error_of
+from runtime.workbench import commit_of
 from runtime.workspace import Slot
 
 STOPPING = {
@@ -323,12 +324,8 @@ class AgentCaller:
         return Moment(node, tuple(self.journal.state.step(node.id).attempts))
 
     def commit_of(self, tree: str) -> str:
-        """A commit of the tree on top of the run's, so that the agent's `git log` shows the user's history."""
-        state = self.journal.state
-        if tree == self.view.repository.tree_of(state.commit):
-            return state.commit
-        return self.view.repository.commit(tree, parents=(state.commit,), message="work of the run so far")
+        """The commit that a slot shows for a tree."""
+        return commit_of(self.view.repository, self.journal.state, tree)
 
     def _occupant(self, node: PlanNode, attempt: Attempt) -> str:
         return f"{self.run.id} {node.id} {attempt.number} {attempt.started_ms}"
-

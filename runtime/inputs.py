@@ -66,7 +66,7 @@ class Preparer:
 
     view: View
     config: Config
-    spec_path: str
+    own_files: tuple[str, ...]
     command_output: CommandOutput
     agent_override: str | None = None
 
@@ -90,9 +90,8 @@ class Preparer:
         )
 
     def tree_key(self, tree: str, globs: tuple[str, ...] = ()) -> str:
-        """What counts of a tree: all but `.gump/` and the spec file, or only the entries that match `globs`."""
-        without = (self.spec_path,) if self.spec_path else ()
-        stripped = self.view.repository.key_tree(tree, without=without)
+        """What counts of a tree: all but `.gump/` and our own files, or only the entries that match `globs`."""
+        stripped = self.view.repository.key_tree(tree, without=self.own_files)
         return self.view.repository.digest_of_entries(stripped, globs) if globs else stripped
 
     def agent(self, name: str, node: PlanNode) -> AgentSpec:

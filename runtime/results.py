@@ -74,13 +74,13 @@ class Latest:
 
 
 @cache
-def _adapter(kind: type[object]) -> TypeAdapter[object]:
-    return TypeAdapter(kind)
+def _adapters() -> Mapping[type[object], TypeAdapter[object]]:
+    return {kind: TypeAdapter(kind) for kind in (Stored, Latest, Verdict)}
 
 
 def to_payload(value: Stored | Latest | Verdict) -> dict[str, object]:
     """Plain JSON values for the cache."""
-    dumped = _adapter(type(value)).dump_python(value, mode="json")
+    dumped = _adapters()[type(value)].dump_python(value, mode="json")
     assert isinstance(dumped, dict)
     return dumped
 
@@ -104,7 +104,7 @@ def _from(kind: type[_T], payload: Mapping[str, object] | None) -> _T | None:
     if payload is None:
         return None
     try:
-        value = _adapter(kind).validate_python(payload)
+        value = _adapters()[kind].validate_python(payload)
     except ValidationError:
         return None
     assert isinstance(value, kind)

@@ -6,7 +6,7 @@ from gumpc import ir, walk
 from gumpc.agent_names import known_agents, resolve_agent
 from gumpc.diagnostics import Collector
 from gumpc.nearest import nearest
-from gumpc.rules import World
+from gumpc.rules.world import World
 
 
 def check(step: ir.Step, world: World, collector: Collector) -> None:

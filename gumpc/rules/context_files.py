@@ -6,7 +6,7 @@ from posixpath import isabs, normpath
 
 from gumpc import ir, walk
 from gumpc.diagnostics import Collector
-from gumpc.rules import World
+from gumpc.rules.world import World
 
 
 def check(step: ir.Step, world: World, collector: Collector) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gumpc import ir
 from gumpc.diagnostics import Collector
 from gumpc.gate_commands import MARKERS, REQUIRED, resolve
-from gumpc.rules import World
+from gumpc.rules.world import World
 
 
 def check(step: ir.Step, world: World, collector: Collector) -> None:
@@ -13,7 +13,10 @@ def check(step: ir.Step, world: World, collector: Collector) -> None:
     if isinstance(step, ir.Call) or world.read is None:
         return
     for gate in step.gates:
-        if gate.kind in REQUIRED and resolve(gate.kind, configured=world.config.validation.commands, read=world.read) is None:
+        if (
+            gate.kind in REQUIRED
+            and resolve(gate.kind, configured=world.config.validation.commands, read=world.read) is None
+        ):
             collector.add(
                 "G505",
                 f"the gate `{gate.kind}` has no command in this repository",

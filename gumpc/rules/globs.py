@@ -5,7 +5,7 @@ from __future__ import annotations
 from gumpc import ir
 from gumpc.diagnostics import Collector
 from gumpc.globs import check_glob
-from gumpc.rules import World
+from gumpc.rules.world import World
 from gumpc.source import Span
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gumpc import ir
 from gumpc.diagnostics import Collector, Note
-from gumpc.rules import World
+from gumpc.rules.world import World
 
 
 def check(step: ir.Step, world: World, collector: Collector) -> None:

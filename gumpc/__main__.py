@@ -1,0 +1,28 @@
+"""The entry point: `gumpc` and `python -m gumpc`, both from any folder, whatever it holds.
+
+`python -m` puts the working directory in front of the import path, and that may be a repository with a folder named
+`runtime` or `grammar`; it is taken out before anything of ours is imported. `check`, which editors and hooks call on
+every save, is recognised here and does without the command-line framework when its arguments are plain.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command line; the return value is the exit code."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["check"] and not any(a.startswith("-") and a != "-" for a in arguments):
+        from gumpc.cli.checking import check_paths
+
+        return check_paths(tuple(arguments[1:]))
+    from gumpc.cli.main import run
+
+    return run()
+
+
+if __name__ == "__main__":
+    if sys.path and sys.path[0] not in sys.path[1:] and not __package__:
+        sys.path.pop(0)
+    sys.exit(main())

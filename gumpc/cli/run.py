@@ -1,0 +1,98 @@
+"""`gumpc run`: runs a workflow, or goes on with a run; progress on standard error, events on request on standard output."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from typing import Any
+
+import click
+from runtime.report.live import RunDisplay
+from runtime.report.summary_text import summary_text
+
+from gumpc.cli.asking import request, request_options, require_project, surroundings
+from gumpc.cli.console import fail, say, wants_color
+from gumpc.cli.plan import show_plan
+from runtime.errors import ExitCode, RunError
+from runtime.events import Event, encode
+from runtime.runner import Ended, Surroundings, Watchers, resume, start
+from runtime.runs import find_run, list_runs
+from runtime.state import RunState
+
+
+@click.command("run")
+@click.argument("workflow", required=False)
+@request_options
+@click.option("--dry-run", is_flag=True, help="Show the plan only.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on standard output.")
+@click.option("--resume", "resumed", is_flag=False, flag_value="latest", metavar="[RUN]", help="Go on with a run.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, help="Steps at once (this version runs one).")
+@click.option("--yes", is_flag=True, help="Ask nothing (this version never asks).")
+@click.pass_obj
+def command(
+    quiet: bool,
+    *,
+    workflow: str | None,
+    dry_run: bool,
+    as_json: bool,
+    resumed: str | None,
+    jobs: int,
+    yes: bool,
+    **words: Any,
+) -> int:
+    """Run WORKFLOW; steps whose inputs are unchanged are skipped."""
+    project = require_project()
+    around = surroundings(project)
+    if resumed is not None:
+        return go_on(resumed, around, quiet=quiet, as_json=as_json)
+    if workflow is None:
+        return fail("no workflow was named", help="for example: gumpc run tdd --spec spec.md")
+    asked = request(project, around.repository.root, workflow=workflow, **words)
+    if dry_run:
+        return show_plan(asked, around, as_json=as_json)
+    with _display(around, quiet=quiet, as_json=as_json) as display:
+        ended = start(asked, around, _watchers(display, as_json=as_json))
+    return _close(ended, around, quiet=quiet)
+
+
+def go_on(name: str, around: Surroundings, *, quiet: bool, as_json: bool) -> int:
+    """Resume a run by its id, a prefix of it, or `latest`, which means the latest one that is not over."""
+    root = around.repository.root
+    if name == "latest":
+        waiting = [run.id for run in list_runs(root) if run.status not in ("passed", "failed")]
+        if not waiting:
+            raise RunError("there is no run to go on with", help="`gumpc status` lists the runs")
+        name = waiting[-1]
+    run = find_run(root, name)
+    with _display(around, quiet=quiet, as_json=as_json) as display:
+        ended = resume(run, around, _watchers(display, as_json=as_json))
+    return _close(ended, around, quiet=quiet)
+
+
+def _display(around: Surroundings, *, quiet: bool, as_json: bool) -> RunDisplay:
+    width = shutil.get_terminal_size((100, 24)).columns
+    live = sys.stderr.isatty() and not quiet and not as_json
+    return RunDisplay(sys.stderr, live=live, width=width, color=wants_color(sys.stderr, around.config), quiet=quiet)
+
+
+def _watchers(display: RunDisplay, *, as_json: bool) -> Watchers:
+    watchers = Watchers([display], display.observe, display.on_plan)
+    if as_json:
+        watchers.listeners.append(_print_event)
+    return watchers
+
+
+def _print_event(event: Event, state: RunState) -> None:
+    line = json.dumps({"type": event.type, **encode(event)}, ensure_ascii=False)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _close(ended: Ended, around: Surroundings, *, quiet: bool) -> int:
+    state = ended.state
+    changes = around.repository.changed(state.tree, state.result_tree) if state.result_tree else ()
+    width = shutil.get_terminal_size((100, 24)).columns
+    if not quiet or ended.code != ExitCode.SUCCESS:
+        say(summary_text(ended.plan, state, changes=changes, branch=state.branch, width=width))
+    return ended.code
