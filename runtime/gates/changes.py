@@ -6,7 +6,7 @@ launder a forbidden change, or be blamed for a required one that was made before
 
 from __future__ import annotations
 
-from gumpc.globs import matches
+from gumpc.globs import check_glob, matches
 from runtime.gates.tool_output import listed
 from runtime.gates.verdict import Verdict
 
@@ -43,8 +43,8 @@ def blast_radius(changed: tuple[str, ...], files: tuple[str, ...]) -> Verdict:
 
 
 def _covers(file: str, path: str) -> bool:
-    # Names such as app/[id]/page.tsx are files first and globs second; a name without any wildcard is no glob at all,
-    # since one without a slash would match its base name everywhere.
+    # Names such as app/[id]/page.tsx are files first and globs second, and agents choose some that are no valid glob.
+    # A name without any wildcard is no glob at all, since one without a slash would match its base name everywhere.
     if file in (".", path) or path.startswith(f"{file.rstrip('/')}/"):
         return True
-    return any(character in file for character in "*?[") and matches(path, (file,))
+    return any(wildcard in file for wildcard in "*?[") and check_glob(file) is None and matches(path, (file,))
