@@ -37,7 +37,7 @@ def _remark(cut: str) -> str:
 
 def duration_text(seconds: float) -> str:
     """Seconds as the language writes them: `90s` is `1m30s`, `600` is `10m`, and less than a second is `0.25s`."""
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.3g}s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

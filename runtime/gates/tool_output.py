@@ -27,7 +27,7 @@ def error_text(stdout: str, stderr: str, *, limit: int) -> str:
     Many tools report on standard output (pytest, go test, tsc, jest) and warn on standard error, others the reverse:
     both are kept, each with the room that the other leaves. Of standard output the end matters most.
     """
-    summary = pytest_summary(stdout)
+    summary = pytest_summary(stdout)[: limit // 4]
     room = limit - len(summary) - 1 if summary else limit
     half = room // 2
     for_stderr = max(half, room - len(stdout) - 1)
