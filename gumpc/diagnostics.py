@@ -78,6 +78,7 @@ class Collector:
 
     @property
     def has_errors(self) -> bool:
+        """True when something stands in the way of a plan."""
         return any(d.severity == "error" for d in self.found)
 
     def sorted(self) -> tuple[Diagnostic, ...]:

@@ -100,7 +100,7 @@ class Plan:
     @cached_property
     def predecessors(self) -> Mapping[str, tuple[str, ...]]:
         """What each node waits for, in order."""
-        return {id: tuple(dict.fromkeys(e.source for e in edges)) for id, edges in self._incoming.items()}
+        return {name: tuple(dict.fromkeys(e.source for e in edges)) for name, edges in self._incoming.items()}
 
     @cached_property
     def _incoming(self) -> Mapping[str, list[Edge]]:

@@ -61,27 +61,29 @@ def call_agent(
         record=folder / RECORD,
         stdin=invocation.stdin,
     )
-    exit = run(command, on_line=on_line, stop=lambda: guards.tick(clock.monotonic() - began) is not None)
-    return _report(parser, exit, folder, guards.trip, first_write[0] if first_write else None)
+    ended = run(command, on_line=on_line, stop=lambda: guards.tick(clock.monotonic() - began) is not None)
+    return _report(parser, ended, folder, guards.trip, first_write[0] if first_write else None)
 
 
 def recover_call(adapter: Adapter, launch: Launch, folder: Path) -> CallReport | None:
     """The report of a call that an earlier process began; None when there is no trace of how it ended."""
-    exit = read_record(folder / RECORD)
-    if exit is None:
+    ended = read_record(folder / RECORD)
+    if ended is None:
         return None
     parser = adapter.parser(launch)
     with open(folder / STREAM, "rb") as stream:
         for line in stream:
             for _ in parser.feed(line.rstrip(b"\n")):
                 pass
-    return _report(parser, exit, folder, None, None)
+    return _report(parser, ended, folder, None, None)
 
 
-def _report(parser: StreamParser, exit: Exit, folder: Path, trip: Trip | None, first_write: float | None) -> CallReport:
+def _report(
+    parser: StreamParser, ended: Exit, folder: Path, trip: Trip | None, first_write: float | None
+) -> CallReport:
     stderr = _tail(folder / ERRORS)
-    outcome = parser.outcome(exit_code=exit.code if exit.reason == "exited" else None, stderr=exit.message or stderr)
-    return CallReport(outcome, exit, trip, first_write)
+    outcome = parser.outcome(exit_code=ended.code if ended.reason == "exited" else None, stderr=ended.message or stderr)
+    return CallReport(outcome, ended, trip, first_write)
 
 
 def _tail(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Gates of a step: which are known without running anything, which must run, and the keys under which verdicts are kept.
+"""Gates of a step: which are known without running anything, which must run, and the keys of kept verdicts.
 
 A gate that only looks at the change is judged every time, since that costs nothing. A gate that runs a command has a
 key over its kind, its command with the values in it, and the tree it judges; a verdict is kept only when it passed.
@@ -6,6 +6,7 @@ key over its kind, its command with the values in it, and the tree it judges; a 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,13 @@ from gumpc.digest import Sink, manifest
 from gumpc.gate_commands import GateCommand
 from gumpc.plan import PlanNode
 from gumpc.shell import variable
+from runtime import process
 from runtime.cache import Cache
 from runtime.errors import RunError
-from runtime.gates import Bench, Check, Subject, blast_radius, command_of, executes, judge, missing_tool
+from runtime.gates.changes import blast_radius
+from runtime.gates.check import Bench, Check, Subject
+from runtime.gates.commands import EXECUTES, SKIPPABLE, command_of
+from runtime.gates.judge import judge
 from runtime.gates.verdict import Verdict
 from runtime.results import to_payload, verdict_from
 from runtime.view import Judged, Moment, View
@@ -51,21 +56,25 @@ class Checker:
     def judge(
         self, node: PlanNode, judged: Judged, *, directory: Callable[[], Path], artifacts: Path
     ) -> tuple[Verdict, ...]:
-        """Every gate's verdict, in order; those that are known are not run again, those that pass are kept."""
-        subject = self._subject(node, judged)
+        """Every gate's verdict, in order; those that are known are not run again, those that pass are kept.
+
+        Raises RunError where the machine or the config, not the step, is at fault.
+        """
+        bench = Bench(
+            directory=directory,
+            environment=self.environment,
+            artifacts=artifacts,
+            run=lambda command, stop: process.run(command, stop=stop),
+            configured=self.config.validation.commands,
+            timeout=self.config.validation.timeout,
+            error_limit=self.config.error_context.max_error_chars,
+        )
         verdicts = []
         for gate, check in self._checks(node, judged):
             verdict = self._known(gate, check, node, judged)
             if verdict is None:
-                bench = Bench(
-                    directory=directory,
-                    environment=dict(self.environment),
-                    configured=self.config.validation.commands,
-                    timeout=self.config.validation.timeout,
-                    artifacts=artifacts,
-                )
-                verdict = judge(check, subject, bench=bench)
-                self._keep(gate, check, node, judged, verdict)
+                verdict = judge(check, self._subject(node, judged), bench=bench)
+                self._keep(gate, check, judged, verdict)
             verdicts.append(verdict)
         return (*verdicts, *self._blast_radius(node, judged))
 
@@ -73,9 +82,9 @@ class Checker:
         if isinstance(node.step, ir.Call):
             return []
         moment = Moment(node, judged=judged)
-        return [(gate, self._check(gate, moment)) for gate in node.step.gates]
+        return [(gate, self._check(gate, number, moment)) for number, gate in enumerate(node.step.gates, 1)]
 
-    def _check(self, gate: ir.Gate, moment: Moment) -> Check:
+    def _check(self, gate: ir.Gate, number: int, moment: Moment) -> Check:
         values = {}
         if gate.script:
             values = {variable(n): self.view.value(r, moment) for n, r in enumerate(gate.script.values, 1)}
@@ -86,6 +95,7 @@ class Checker:
             values=values,
             globs=gate.globs,
             threshold=gate.threshold,
+            number=number,
         )
 
     def _subject(self, node: PlanNode, judged: Judged) -> Subject:
@@ -93,51 +103,48 @@ class Checker:
         return Subject(
             step_type=node.step.type if isinstance(node.step, ir.AgentStep) else "gate",
             changed=tuple(c.path for c in repository.changed(judged.tree_in, judged.tree)),
-            output=judged.values.get("output", ""),
             read=lambda path: _text(repository.read(judged.tree, path)),
+            output=judged.values.get("output", ""),
         )
 
     def _known(self, gate: ir.Gate, check: Check, node: PlanNode, judged: Judged) -> Verdict | None:
-        if not executes(check):
-            return judge(check, self._subject(node, judged), bench=None)
+        """The verdict of a gate that needs nothing run: it looks at the change, can't run here, or is on record."""
+        if check.kind not in EXECUTES:
+            return judge(check, self._subject(node, judged), bench=_NO_BENCH)
         command = self._command(check, judged)
-        if command is None or missing_tool(command, self.environment):
-            return self._without_command(check, command, node)
+        absent = self._absent(command)
+        if command is None or absent:
+            return self._without_command(check, absent, node)
         if self.recheck or not gate.cache:
             return None
-        return verdict_from(self.cache.get("gate", self._key(check, command, judged)))
+        return verdict_from(self.cache.get("gate", _key(check, command, self.tree_key(judged.tree))))
 
-    def _without_command(self, check: Check, command: GateCommand | None, node: PlanNode) -> Verdict:
-        tool = missing_tool(command, self.environment) if command else ""
-        why = f"{tool} is not installed" if tool else "no command is configured, and no marker file names one"
-        if check.kind in ("lint", "coverage"):
-            return Verdict(check.name, check.kind, True, skipped=why)
+    def _absent(self, command: GateCommand | None) -> str:
+        """The first program that the command needs and that is not installed; empty when all are."""
+        path = self.environment.get("PATH", "")
+        return next((name for name in (command.needs if command else ()) if not shutil.which(name, path=path)), "")
+
+    def _without_command(self, check: Check, absent: str, node: PlanNode) -> Verdict:
+        why = f"{absent} is not installed" if absent else "no command is configured, and no marker file names one"
+        if check.kind in SKIPPABLE or (check.kind == "tests_found" and not absent):
+            return Verdict(check.name, check.kind, passed=True, skipped=why)
         raise RunError(
             f"step {node.id}: the gate {check.name} cannot run: {why}",
             help=f"install it, or set {check.kind}_cmd under [validation] in gump.toml",
         )
 
     def _command(self, check: Check, judged: Judged) -> GateCommand | None:
-        read = self.view.repository.read
-        return command_of(check, configured=self.config.validation.commands, read=lambda path: _text(read(judged.tree, path)))
+        repository = self.view.repository
+        return command_of(
+            check,
+            configured=self.config.validation.commands,
+            read=lambda path: _text(repository.read(judged.tree, path)),
+        )
 
-    def _keep(self, gate: ir.Gate, check: Check, node: PlanNode, judged: Judged, verdict: Verdict) -> None:
+    def _keep(self, gate: ir.Gate, check: Check, judged: Judged, verdict: Verdict) -> None:
         command = self._command(check, judged)
         if verdict.passed and not verdict.skipped and command is not None and gate.cache:
-            self.cache.put("gate", self._key(check, command, judged), to_payload(verdict))
-
-    def _key(self, check: Check, command: GateCommand, judged: Judged) -> str:
-        def describe(sink: Sink) -> None:
-            sink.part("gate")
-            sink.field("kind", check.kind)
-            sink.field("script", command.script)
-            sink.field("threshold", str(check.threshold))
-            for name, value in sorted(check.values.items()):
-                sink.field(name, value)
-            sink.part("tree")
-            sink.field("id", self.tree_key(judged.tree))
-
-        return manifest(describe).key
+            self.cache.put("gate", _key(check, command, self.tree_key(judged.tree)), to_payload(verdict))
 
     def _blast_radius(self, node: PlanNode, judged: Judged) -> tuple[Verdict, ...]:
         task = self.view.task_of(node)
@@ -152,6 +159,33 @@ class Checker:
         if node.step.blast_radius == "warn":
             return (Verdict(verdict.name, verdict.kind, True, comments=verdict.error),)
         return (verdict,)
+
+
+def _key(check: Check, command: GateCommand, tree_key: str) -> str:
+    """The key of a verdict: what was run, with which values, on which tree."""
+
+    def describe(sink: Sink) -> None:
+        sink.part("gate")
+        sink.field("kind", check.kind)
+        sink.field("script", command.script)
+        sink.field("threshold", str(check.threshold))
+        for name, value in sorted(check.values.items()):
+            sink.field(name, value)
+        sink.part("tree")
+        sink.field("id", tree_key)
+
+    return manifest(describe).key
+
+
+def _no_directory() -> Path:
+    raise AssertionError("a gate that only looks at the change asks for no folder")
+
+
+def _no_run(command: process.Command, stop: Callable[[], bool]) -> process.Exit:
+    raise AssertionError("a gate that only looks at the change runs nothing")
+
+
+_NO_BENCH = Bench(directory=_no_directory, environment={}, artifacts=Path(), run=_no_run)
 
 
 def _text(raw: bytes | None) -> str | None:

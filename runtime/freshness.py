@@ -181,4 +181,3 @@ def changed_files(latest: Latest, tree: str, view: View) -> list[str]:
     if not view.repository.has_objects(latest.tree_in, tree):
         return []
     return [change.path for change in view.repository.changed(latest.tree_in, tree)]
-

@@ -64,7 +64,9 @@ def _outlook(freshness: Freshness, node: PlanNode) -> Outlook:
 def _blocker(freshness: Freshness, node: PlanNode) -> str:
     """The first node that this one takes something from and that would run; empty when there is none."""
     state = freshness.view.state
-    sources = [e.source for e in freshness.view.plan.edges_into(node.id) if e.kind != "order" or node.kind == "call"]
+    sources = [
+        e.source for e in freshness.view.plan.edges_into(node.id) if e.kind != "order" or node.kind in ("call", "group")
+    ]
     return next((source for source in sources if state.peek(source).phase != "passed"), "")
 
 

@@ -169,9 +169,7 @@ class RunState:
     @property
     def priced_cost(self) -> float:
         """USD spent, as far as prices are known: a lower bound when something is unpriced."""
-        return sum(
-            part or 0.0 for s in self.steps.values() for part in (s.killed_cost, *(a.cost for a in s.attempts))
-        )
+        return sum(part or 0.0 for s in self.steps.values() for part in (s.killed_cost, *(a.cost for a in s.attempts)))
 
     @property
     def usage(self) -> Usage:
@@ -269,7 +267,7 @@ def _agent_killed(run: RunState, e: ev.AgentKilled, at: int) -> None:
         step.killed_usage = step.killed_usage + e.usage
         attempt.launched = ""
         return
-    attempt.phase, attempt.failure, attempt.message = "answered", attempt.guard and "guard" or "agent", e.reason
+    attempt.phase, attempt.failure, attempt.message = "answered", "guard" if attempt.guard else "agent", e.reason
     attempt.usage, attempt.cost, attempt.turns = e.usage, e.cost_usd, e.turns_partial
     attempt.duration_ms, attempt.ended_ms, attempt.tree_out = e.duration_ms, at, attempt.tree
     attempt.session_id = e.session_id or attempt.session_id

@@ -41,7 +41,6 @@ class Storing:
     repository: Repository
     cache: Cache
     freshness: Freshness
-    warn: Callable[[str], None]
 
     def values_of(self, state: StepState, attempt: Attempt) -> dict[str, str]:
         """The values that a step writes when this attempt has passed; a diff is made from the trees when asked for."""
@@ -98,7 +97,9 @@ class Storing:
             return
         folder = run.create_attempt_folder(decision.node.id, 1)
         latest = to_payload(decision.latest) if decision.latest else None
-        now = Latest(decision.key, self.journal.state.id, decision.tree_in, decision.manifest.parts, decision.manifest.fields)
+        now = Latest(
+            decision.key, self.journal.state.id, decision.tree_in, decision.manifest.parts, decision.manifest.fields
+        )
         text = json.dumps({"now": to_payload(now), "before": latest}, indent=1)
         write_atomic(folder / "manifest.json", text.encode())
 
@@ -110,7 +111,9 @@ class Storing:
         ref = f"{RUN_REFS}{run.id}"
         parent = self.repository.ref(ref) or run.commit
         cost = "unpriced" if state.cost is None else f"{state.cost:.6f}"
-        message = f"{node.id}\n\nGump-Step: {node.id}\nGump-Key: {state.key}\nGump-Agent: {state.agent}\nGump-Cost: {cost}\n"
+        message = (
+            f"{node.id}\n\nGump-Step: {node.id}\nGump-Key: {state.key}\nGump-Agent: {state.agent}\nGump-Cost: {cost}\n"
+        )
         commit = self.repository.commit(tree, parents=(parent,), message=message)
         self.repository.set_ref(ref, commit)
         return commit
@@ -179,4 +182,3 @@ def written_fields(step: StepState) -> tuple[str, ...]:
     fields = FIELDS.get(step.kind, FIELDS["gate"])
     gates = [f"gate.{g.name}{part}" for g in step.gates for part in ("", ".comments", ".error")]
     return (*fields, *gates)
-

@@ -109,7 +109,7 @@ class View:
         bound = bind(path, frame=self.plan.frames[node.frame], tasks=node.tasks)
         if ALL not in bound:
             return self.field(self.state.peek("/".join(bound)), field_name)
-        found = [(id, values) for id, values in self._matching(bound)]
+        found = self._matching(bound)
         return "\n\n".join(f"## {name}\n\n{self.field(step, field_name)}" for name, step in found)
 
     def _matching(self, path: ir.Path) -> list[tuple[str, StepState]]:

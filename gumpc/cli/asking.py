@@ -32,7 +32,7 @@ def request_options(command: Command) -> Command:
     """The arguments and options that `plan` and `run` share."""
     for option in reversed(
         (
-            click.argument("workflow"),
+            click.argument("workflow", required=False),
             click.option("--spec", type=click.Path(dir_okay=False), help="The spec file, `{spec}` in the workflow."),
             click.option("--workflow", "workflow_option", metavar="NAME", help="With SPEC.md as the argument."),
             click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Give an input a value."),
@@ -58,7 +58,7 @@ def request(
     project: Project,
     root: Path,
     *,
-    workflow: str,
+    workflow: str | None,
     spec: str | None,
     workflow_option: str | None,
     sets: tuple[str, ...],
@@ -71,6 +71,8 @@ def request(
     max_budget: float | None,
 ) -> Request:
     """What is asked to be run; raises RunError for anything that is missing or wrong."""
+    if workflow is None:
+        raise RunError("no workflow was named", help="for example: gumpc run tdd --spec spec.md")
     if workflow_option is not None:
         workflow, spec = workflow_option, workflow
     inputs = _inputs(sets)

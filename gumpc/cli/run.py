@@ -1,4 +1,4 @@
-"""`gumpc run`: runs a workflow, or goes on with a run; progress on standard error, events on request on standard output."""
+"""`gumpc run`: runs a workflow or goes on with a run; progress goes to standard error, events on request to output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.report.live import RunDisplay
 from runtime.report.summary_text import summary_text
 
 from gumpc.cli.asking import request, request_options, require_project, surroundings
-from gumpc.cli.console import fail, say, wants_color
+from gumpc.cli.console import say, wants_color
 from gumpc.cli.plan import show_plan
 from runtime.errors import ExitCode, RunError
 from runtime.events import Event, encode
@@ -22,7 +22,6 @@ from runtime.state import RunState
 
 
 @click.command("run")
-@click.argument("workflow", required=False)
 @request_options
 @click.option("--dry-run", is_flag=True, help="Show the plan only.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on standard output.")
@@ -32,8 +31,8 @@ from runtime.state import RunState
 @click.pass_obj
 def command(
     quiet: bool,
+    /,
     *,
-    workflow: str | None,
     dry_run: bool,
     as_json: bool,
     resumed: str | None,
@@ -46,9 +45,7 @@ def command(
     around = surroundings(project)
     if resumed is not None:
         return go_on(resumed, around, quiet=quiet, as_json=as_json)
-    if workflow is None:
-        return fail("no workflow was named", help="for example: gumpc run tdd --spec spec.md")
-    asked = request(project, around.repository.root, workflow=workflow, **words)
+    asked = request(project, around.repository.root, **words)
     if dry_run:
         return show_plan(asked, around, as_json=as_json)
     with _display(around, quiet=quiet, as_json=as_json) as display:
