@@ -1,7 +1,7 @@
 """The entry point: `gumpc` and `python -m gumpc`, both from any folder, whatever it holds.
 
 `python -m` puts the working directory in front of the import path, and that may be a repository with a folder named
-`runtime` or `grammar`; it is taken out before anything of ours is imported. `check`, which editors and hooks call on
+`runtime` or `grammar`; our own folder takes its place before anything else of ours is imported. `check`, which editors and hooks call on
 every save, is recognised here and does without the command-line framework when its arguments are plain.
 """
 
@@ -23,6 +23,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.path and sys.path[0] not in sys.path[1:] and not __package__:
-        sys.path.pop(0)
+    sys.path[0] = __file__.rpartition("/gumpc/")[0]
     sys.exit(main())

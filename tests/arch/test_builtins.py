@@ -11,7 +11,7 @@ from gumpc import ir, walk
 from gumpc.compiler import Compilation, compile_workflow
 from gumpc.config_types import Config
 from gumpc.library import Library
-from gumpc.rules import World
+from gumpc.rules.world import World
 from tests.arch.imports import ROOT
 
 WORKFLOWS = tuple(sorted(path.stem for path in (ROOT / "gumpc/builtin/workflows").glob("*.yaml")))
