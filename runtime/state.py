@@ -85,6 +85,7 @@ class StepState:
     tree: str = ""
     commit: str = ""
     attempts: list[Attempt] = field(default_factory=list)
+    overrides: Mapping[str, str] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
     gates: tuple[Verdict, ...] = ()
     warnings: list[str] = field(default_factory=list)
@@ -232,8 +233,7 @@ def _step_started(run: RunState, e: ev.StepStarted, at: int) -> None:
     step.reason = step.reason or e.reason
     if step.last and step.last.number == e.attempt:
         step.attempts.pop()
-    overrides = step.last.overrides if step.last else {}
-    step.attempts.append(Attempt(e.attempt, e.agent, e.tree, at, overrides=overrides))
+    step.attempts.append(Attempt(e.attempt, e.agent, e.tree, at, overrides=step.overrides))
 
 
 def _agent_launched(run: RunState, e: ev.AgentLaunched, at: int) -> None:
@@ -288,9 +288,10 @@ def _gates(run: RunState, e: ev.GatePassed | ev.GateFailed, at: int) -> None:
 
 
 def _retry_triggered(run: RunState, e: ev.RetryTriggered, at: int) -> None:
-    if attempt := run.step(e.step).last:
-        attempt.reason = e.reason
-        attempt.overrides = e.overrides
+    step = run.step(e.step)
+    step.overrides = e.overrides
+    if step.last:
+        step.last.reason = e.reason
 
 
 def _state_updated(run: RunState, e: ev.StateUpdated, at: int) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 
 import click
-from runtime.landing import land, patch
 
 from gumpc.cli.console import say
-from gumpc.cli.finding import recorded
+from gumpc.cli.finding import recorded, run_ids
 from runtime.errors import RunError
+from runtime.landing import Landed, land, patch
+from runtime.report.figures import short_id
 
 
 @click.command("apply")
@@ -39,12 +40,12 @@ def command(quiet: bool, /, *, run: str, squash: bool, as_patch: bool) -> int:
         mode="squash" if squash else "merge",
     )
     if not quiet:
-        say(_summary(landed.files, landed.commit, state.id))
+        say(_summary(landed, short_id(state.id, run_ids(found.around))))
     return 0
 
 
-def _summary(files: tuple[str, ...], commit: str, run: str) -> str:
-    if not files:
-        return f"nothing to apply: run {run[:8]} changed nothing that the branch does not have"
-    noun = "file" if len(files) == 1 else "files"
-    return f"applied run {run[:8]} as {commit[:8]}: {len(files)} {noun}"
+def _summary(landed: Landed, run: str) -> str:
+    if landed.commit is None:
+        return f"nothing to apply: run {run} changed nothing that the branch does not have"
+    noun = "file" if len(landed.changes) == 1 else "files"
+    return f"applied run {run} as {landed.commit[:8]}: {len(landed.changes)} {noun}"

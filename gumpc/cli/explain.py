@@ -6,12 +6,13 @@ import json
 import sys
 
 import click
-from runtime.report.explain_text import explain_text
 
 from gumpc.cli.console import wants_color
-from gumpc.cli.finding import Recorded, recorded, require_step, width
+from gumpc.cli.finding import Recorded, recorded, require_step, run_ids, width
 from runtime.cache import Cache
 from runtime.errors import RunError
+from runtime.report.explain_text import explain_text
+from runtime.report.figures import short_id
 from runtime.results import Latest, latest_from, stored_from
 from runtime.state import StepState
 from runtime.workbench import cache_folder
@@ -33,7 +34,7 @@ def command(*, step: str, run: str) -> int:
         return 0
     text = explain_text(
         step,
-        run_id=found.run.id,
+        run_id=short_id(found.run.id, run_ids(found.around)),
         happened=_happened(state),
         reason=state.reason,
         now=now,
@@ -66,8 +67,17 @@ def _manifests(found: Recorded, state: StepState) -> tuple[Latest | None, Latest
     return latest_from(kept["now"]), latest_from(kept["before"])
 
 
-def _changed(found: Recorded, now: Latest, before: Latest | None) -> list[tuple[str, str]]:
+def _changed(found: Recorded, now: Latest, before: Latest | None) -> list[tuple[str, str, str]]:
     repository = found.around.repository
     if before is None or not repository.has_objects(before.tree_in, now.tree_in):
         return []
-    return [(change.status, change.path) for change in repository.changed(before.tree_in, now.tree_in)]
+    changes = repository.changed(before.tree_in, now.tree_in)
+    return [(change.status, change.path, _writer(found, change.path)) for change in changes]
+
+
+def _writer(found: Recorded, path: str) -> str:
+    """The last step of this run that changed the file; empty when none did."""
+    states = [found.state.peek(node.id) for node in found.plan.nodes if node.writes]
+    changed = found.around.repository.changed
+    wrote = [s.id for s in states if s.tree and any(c.path == path for c in changed(s.tree_in, s.tree))]
+    return wrote[-1] if wrote else ""

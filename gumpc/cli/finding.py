@@ -11,9 +11,10 @@ from gumpc.plan import Plan, make_plan
 from runtime.errors import RunError
 from runtime.journal import load
 from runtime.plan_file import load_plan
-from runtime.repository import FileChange
+from runtime.report.model import Changes
+from runtime.repository import Repository
 from runtime.runner import Surroundings
-from runtime.runs import RunDirectory, find_run
+from runtime.runs import RunDirectory, find_run, list_runs
 from runtime.state import RunState
 
 
@@ -26,10 +27,9 @@ class Recorded:
     state: RunState
     plan: Plan
 
-    def changes(self) -> tuple[FileChange, ...]:
-        """What the run has changed so far."""
-        tree = self.tree()
-        return self.around.repository.changed(self.state.tree, tree) if tree else ()
+    def changes(self) -> Changes:
+        """How much the run has changed so far."""
+        return count_changes(self.around.repository, self.state.tree, self.tree())
 
     def tree(self) -> str:
         """The tree that the run has come to: its result, or the latest step's."""
@@ -45,6 +45,17 @@ def recorded(name: str) -> Recorded:
     static, _ = load_plan(run.plan.read_bytes(), name=str(run.plan))
     plan = make_plan(static.workflow, state.tasks) if state.tasks else static
     return Recorded(around, run, state, plan)
+
+
+def count_changes(repository: Repository, old: str, new: str) -> Changes:
+    """How many files and lines differ between two trees."""
+    files = repository.changed(old, new) if old and new and old != new else ()
+    return Changes(len(files), sum(f.added for f in files), sum(f.removed for f in files))
+
+
+def run_ids(around: Surroundings) -> tuple[str, ...]:
+    """The ids of all runs, so that a shortened one names no other."""
+    return tuple(run.id for run in list_runs(around.repository.root))
 
 
 def require_step(found: Recorded, step: str) -> None:

@@ -8,12 +8,12 @@ import sys
 from typing import Any
 
 import click
-from runtime.report.graph_text import dot, mermaid
-from runtime.report.plan_text import PlanHeader, plan_json, plan_text
 
 from gumpc.cli.asking import request, request_options, require_project, surroundings
 from gumpc.cli.console import wants_color
 from runtime.outlook import Outlook
+from runtime.report.graph_text import dot, mermaid
+from runtime.report.plan_text import PlanHeader, plan_json, plan_text
 from runtime.runner import Request, Surroundings, plan_ahead
 
 
@@ -36,11 +36,11 @@ def show_plan(
     """Print the plan of a run that is asked for; `run --dry-run` is the same."""
     plan, outlooks, state = plan_ahead(asked, around)
     header = PlanHeader(
-        workflow=asked.workflow.name,
         spec=asked.spec,
-        spec_bytes=len(asked.inputs.get("spec", "").encode()),
+        spec_size=len(asked.inputs["spec"].encode()) if "spec" in asked.inputs else None,
         branch=state.branch,
         commit=state.commit,
+        is_dirty=asked.dirty,
         max_budget=asked.max_budget or asked.workflow.limits.max_budget,
     )
     if render:

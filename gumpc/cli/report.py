@@ -6,10 +6,12 @@ import json
 import sys
 
 import click
-from runtime.report.report_text import detail_text, report_json, report_text
 
 from gumpc.cli.console import wants_color
-from gumpc.cli.finding import recorded, require_step, width
+from gumpc.cli.finding import recorded, require_step, run_ids, width
+from runtime.report.detail_text import detail_text
+from runtime.report.report_json import report_json
+from runtime.report.report_text import report_text
 
 
 @click.command("report")
@@ -19,13 +21,14 @@ from gumpc.cli.finding import recorded, require_step, width
 def command(*, run: str, detail: str | None, as_json: bool) -> int:
     """Show what RUN (default: the latest) did and cost."""
     found = recorded(run)
+    runs = run_ids(found.around)
     color = wants_color(sys.stdout, found.around.config)
     if detail is not None:
         require_step(found, detail)
-        text = detail_text(found.plan, found.state, detail, width=width(), color=color)
+        text = detail_text(found.plan, found.state, detail, width=width(), color=color, runs=runs)
     elif as_json:
         text = json.dumps(report_json(found.plan, found.state, changes=found.changes()), indent=2, ensure_ascii=False)
     else:
-        text = report_text(found.plan, found.state, changes=found.changes(), width=width(), color=color)
+        text = report_text(found.plan, found.state, changes=found.changes(), width=width(), color=color, runs=runs)
     click.echo(text.rstrip("\n"))
     return 0

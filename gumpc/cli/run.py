@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 from runtime.report.live import RunDisplay
-from runtime.report.summary_text import summary_text
 
 from gumpc.cli.asking import request, request_options, require_project, surroundings
 from gumpc.cli.console import say, wants_color
+from gumpc.cli.finding import count_changes, run_ids
 from gumpc.cli.plan import show_plan
 from runtime.errors import ExitCode, RunError
 from runtime.events import Event, encode
+from runtime.report.summary import summary_text
 from runtime.runner import Ended, Surroundings, Watchers, resume, start
 from runtime.runs import find_run, list_runs
 from runtime.state import RunState
@@ -88,8 +89,18 @@ def _print_event(event: Event, state: RunState) -> None:
 
 def _close(ended: Ended, around: Surroundings, *, quiet: bool) -> int:
     state = ended.state
-    changes = around.repository.changed(state.tree, state.result_tree) if state.result_tree else ()
-    width = shutil.get_terminal_size((100, 24)).columns
+    changes = count_changes(around.repository, state.tree, state.result_tree)
     if not quiet or ended.code != ExitCode.SUCCESS:
-        say(summary_text(ended.plan, state, changes=changes, branch=state.branch, width=width))
+        text = summary_text(
+            ended.plan,
+            state,
+            files=changes.files,
+            added=changes.added,
+            removed=changes.removed,
+            branch=state.branch,
+            width=shutil.get_terminal_size((100, 24)).columns,
+            color=wants_color(sys.stderr, around.config),
+            runs=run_ids(around),
+        )
+        say(text.rstrip("\n"))
     return ended.code

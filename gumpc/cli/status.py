@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import click
-from runtime.report.status_text import RunLine, status_text
 
 from gumpc.cli.asking import require_project, surroundings
+from gumpc.cli.console import wants_color
 from gumpc.cli.finding import width
 from runtime.journal import load
-from runtime.runs import find_run, list_runs
+from runtime.ledger import LedgerDamaged
+from runtime.report.status_text import RunLine, status_text
+from runtime.runs import RunSummary, find_run, list_runs
 
 
 @click.command("status")
@@ -19,13 +23,32 @@ from runtime.runs import find_run, list_runs
 def command(*, as_json: bool, last: int) -> int:
     """List the latest runs."""
     root = surroundings(require_project()).repository.root
-    lines = []
-    for summary in list_runs(root)[-last:]:
-        run = find_run(root, summary.id)
-        is_live = run.writer() is not None
-        lines.append(RunLine.of(load(run.manifest), is_live=is_live))
+    lines = [_line(root, summary) for summary in list_runs(root)]
     if as_json:
-        click.echo(json.dumps({"version": 1, "runs": [line.as_json() for line in lines]}, indent=2, ensure_ascii=False))
+        rows = [_as_json(line) for line in lines[-last:]]
+        click.echo(json.dumps({"version": 1, "runs": rows}, indent=2, ensure_ascii=False))
     else:
-        click.echo(status_text(lines, width=width()).rstrip("\n"))
+        click.echo(status_text(lines, width=width(), color=wants_color(sys.stdout), limit=last).rstrip("\n"))
     return 0
+
+
+def _line(root: Path, summary: RunSummary) -> RunLine:
+    run = find_run(root, summary.id)
+    try:
+        state = load(run.manifest)
+    except (OSError, LedgerDamaged):
+        state = None
+    return RunLine(summary, state, run.writer() is not None)
+
+
+def _as_json(line: RunLine) -> dict[str, object]:
+    summary, state = line.summary, line.state
+    return {
+        "run": summary.id,
+        "workflow": summary.workflow,
+        "spec": summary.spec,
+        "started": summary.started,
+        "status": line.status,
+        "waits": line.waits,
+        "cost_usd": state.cost if state else None,
+    }
