@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import click
-from runtime.report.live import RunDisplay
 
 from gumpc.cli.asking import request, request_options, require_project, surroundings
 from gumpc.cli.console import say, wants_color
@@ -16,6 +16,7 @@ from gumpc.cli.finding import count_changes, run_ids
 from gumpc.cli.plan import show_plan
 from runtime.errors import ExitCode, RunError
 from runtime.events import Event, encode
+from runtime.report.live import RunDisplay
 from runtime.report.summary import summary_text
 from runtime.runner import Ended, Surroundings, Watchers, resume, start
 from runtime.runs import find_run, list_runs
@@ -49,7 +50,7 @@ def command(
     asked = request(project, around.repository.root, **words)
     if dry_run:
         return show_plan(asked, around, as_json=as_json)
-    with _display(around, quiet=quiet, as_json=as_json) as display:
+    with _display(around, quiet=quiet, as_json=as_json) or nullcontext() as display:
         ended = start(asked, around, _watchers(display, as_json=as_json))
     return _close(ended, around, quiet=quiet)
 
@@ -63,19 +64,27 @@ def go_on(name: str, around: Surroundings, *, quiet: bool, as_json: bool) -> int
             raise RunError("there is no run to go on with", help="`gumpc status` lists the runs")
         name = waiting[-1]
     run = find_run(root, name)
-    with _display(around, quiet=quiet, as_json=as_json) as display:
+    with _display(around, quiet=quiet, as_json=as_json) or nullcontext() as display:
         ended = resume(run, around, _watchers(display, as_json=as_json))
     return _close(ended, around, quiet=quiet)
 
 
-def _display(around: Surroundings, *, quiet: bool, as_json: bool) -> RunDisplay:
-    width = shutil.get_terminal_size((100, 24)).columns
-    live = sys.stderr.isatty() and not quiet and not as_json
-    return RunDisplay(sys.stderr, live=live, width=width, color=wants_color(sys.stderr, around.config), quiet=quiet)
+def _display(around: Surroundings, *, quiet: bool, as_json: bool) -> RunDisplay | None:
+    """The display on standard error; none with `-q`, and no redrawing where events go to the same terminal."""
+    if quiet:
+        return None
+    repository = around.repository
+    return RunDisplay(
+        sys.stderr,
+        in_place=sys.stderr.isatty() and not as_json,
+        color=wants_color(sys.stderr, around.config),
+        runs=run_ids(around),
+        count_files=lambda old, new: len(repository.changed(old, new)),
+    )
 
 
-def _watchers(display: RunDisplay, *, as_json: bool) -> Watchers:
-    watchers = Watchers([display], display.observe, display.on_plan)
+def _watchers(display: RunDisplay | None, *, as_json: bool) -> Watchers:
+    watchers = Watchers([display], display.observe, display.on_plan) if display else Watchers()
     if as_json:
         watchers.listeners.append(_print_event)
     return watchers
