@@ -6,9 +6,9 @@ from gumpc import syntax
 
 TASK = ("name", "description", "files")
 
-_METRICS = ("duration", "cost", "turns", "tokens_in", "tokens_out", "cache_read", "cache_write")
+METRICS = ("duration", "cost", "turns", "tokens_in", "tokens_out", "cache_read", "cache_write")
 _ALWAYS = ("status", "cached", "retries", "check_result")
-_AGENT = ("output", "agent", "session_id", "attempt", *_METRICS, *_ALWAYS)
+_AGENT = ("output", "agent", "session_id", "attempt", *METRICS, *_ALWAYS)
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "code": ("diff", "files", *_AGENT),
@@ -16,8 +16,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "validate": ("comments", *_AGENT),
     "artifact": _AGENT,
     "gate": _ALWAYS,
-    "group": (*_METRICS, *_ALWAYS),
-    "call": ("output", *_METRICS, *_ALWAYS),
+    "group": (*METRICS, *_ALWAYS),
+    "call": ("output", *METRICS, *_ALWAYS),
 }
 
 ATTEMPT = ("error", "attempt", "diff", "output")

@@ -86,8 +86,7 @@ class Freshness:
         return digest_of([self.view.plan.workflow.name, node.id])
 
     def _agent_step(self, node: PlanNode, step: ir.AgentStep) -> Decision:
-        inputs = self.preparer.prepare(node, step)
-        made = manifest(partial(describe, inputs))
+        inputs, made = self._keyed(node, self.preparer.prepare(node, step))
         run = Decision(node, "run", "", inputs.tree, inputs, made, latest=self.latest(node))
         if not step.cache:
             return replace(run, reason="its `cache` is false")
@@ -97,6 +96,15 @@ class Freshness:
         if stored is None:
             return replace(run, reason=why_missed(made, run.latest, inputs.tree, self.view))
         return self._with_result(run, stored)
+
+    def _keyed(self, node: PlanNode, inputs: StepInputs) -> tuple[StepInputs, Manifest]:
+        """The inputs with their key; a call equal to another step's of this run is another call, with its own key."""
+        others = {step.key for step in self.view.state.steps.values() if step.id != node.id and step.key}
+        made = manifest(partial(describe, inputs))
+        while made.key in others:
+            inputs = replace(inputs, copy=inputs.copy + 1)
+            made = manifest(partial(describe, inputs))
+        return inputs, made
 
     def _with_result(self, run: Decision, stored: Stored) -> Decision:
         assert run.inputs is not None

@@ -26,7 +26,10 @@ CommandOutput = Callable[[str, dict[str, str], str], tuple[int, str]]
 
 @dataclass(frozen=True, slots=True)
 class StepInputs:
-    """Everything an agent step's result may depend on. `tree` is the tree itself, `tree_key` what counts of it."""
+    """Everything an agent step's result may depend on. `tree` is the tree itself, `tree_key` what counts of it.
+
+    `copy` counts the steps of the run that would be called in exactly the same way: asking twice means two answers.
+    """
 
     step: ir.AgentStep
     agent: AgentSpec
@@ -37,6 +40,7 @@ class StepInputs:
     session: str
     tree: str
     tree_key: str
+    copy: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -58,6 +62,9 @@ def describe(inputs: StepInputs, sink: Sink) -> None:
     sink.field("from", inputs.session)
     sink.part("tree")
     sink.field("id", inputs.tree_key)
+    if inputs.copy:
+        sink.part("copy")
+        sink.field("number", str(inputs.copy))
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gumpc.digest import manifest
-from gumpc.fields import FIELDS
+from gumpc.fields import FIELDS, METRICS
 from gumpc.plan import PlanNode
 from gumpc.tasks import Task
 from runtime import events as ev
@@ -28,7 +28,7 @@ from runtime.retry import Failure
 from runtime.runs import RunDirectory
 from runtime.scheduler import failure_of
 from runtime.state import Attempt, StepState
-from runtime.view import View
+from runtime.view import View, state_field
 
 RUN_REFS = "refs/gumpc/runs/"
 
@@ -46,7 +46,8 @@ class Storing:
         """The values that a step writes when this attempt has passed; a diff is made from the trees when asked for."""
         values = dict(attempt.values)
         values |= {"agent": attempt.agent, "session_id": attempt.session_id, "attempt": str(attempt.number)}
-        return values
+        values |= {name: state_field(state, name) for name in METRICS}
+        return values | {"duration": str(max(0, self.journal.state.now_ms - state.started_ms))}
 
     def store(
         self,
