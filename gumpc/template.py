@@ -1,18 +1,26 @@
 """A string of a workflow, split into literal text and references that are not yet resolved.
 
-The language is defined by `grammar/template.lark`; Lark is imported only for strings that hold a brace, because most
-do not and its import costs as much as reading a workflow. Equal strings are parsed once.
+The language is defined by `grammar/template.lark`, and Lark parses it. But Lark takes 25 ms to import and to build its
+tables, a third of a whole `gumpc check`, while most strings hold no brace, or only references such as `{spec}` and
+`{task.files}`. Those are recognised here by one pattern; a string with anything else that means something to the
+grammar (an escape, a `$`, a path, digits, a stray brace) goes to Lark as a whole. In the strings that remain no two
+terminals of the grammar compete, so both ways agree, and a property test holds them to it. Tables built ahead were
+rejected: Lark can only load them from a pickle, and its import is the larger part. Equal strings are parsed once.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lark import Lark
+
+_NAME = "[A-Za-z_][A-Za-z0-9_-]*"
+_SIMPLE_REFERENCE = re.compile(rf"\{{({_NAME}(?:\.{_NAME})*)\}}")
+_MEANINGFUL = frozenset("{}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,12 @@ def parse_template(text: str) -> TemplateSyntax:
     """Literal strings and references, in order; never fails, because what is not a reference is text."""
     if "{" not in text and "}" not in text:
         return (text,) if text else ()
+    plain = _parse_plain(text)
+    return parse_by_grammar(text) if plain is None else plain
+
+
+def parse_by_grammar(text: str) -> TemplateSyntax:
+    """The same by Lark alone, for any string."""
     parts: list[str | PathSyntax] = []
     offset = 0
     for kind, token in _tokens(text, "template"):
@@ -48,6 +62,22 @@ def parse_template(text: str) -> TemplateSyntax:
                 parts.append(literal)
         offset += len(token)
     return tuple(parts)
+
+
+def _parse_plain(text: str) -> TemplateSyntax | None:
+    """The parts of a string of plain text and simple references; None when the string holds anything else."""
+    parts: list[str | PathSyntax] = []
+    offset = 0
+    for found in _SIMPLE_REFERENCE.finditer(text):
+        if found.start() > offset:
+            parts.append(text[offset : found.start()])
+        segment, *fields = found[1].split(".")
+        parts.append(PathSyntax("", (segment,), tuple(fields), found[0], found.start(), found.end()))
+        offset = found.end()
+    if offset < len(text):
+        parts.append(text[offset:])
+    is_plain = all(isinstance(part, PathSyntax) or _MEANINGFUL.isdisjoint(part) for part in parts)
+    return tuple(parts) if is_plain else None
 
 
 def unclosed(text: str) -> tuple[tuple[int, int], ...]:
@@ -86,5 +116,5 @@ def _lark() -> Lark:
 
     from lark import Lark
 
-    grammar = files("grammar").joinpath("template.lark")
-    return Lark(FilePath(str(grammar)).read_text("utf-8"), parser="lalr", start=["template", "path"])
+    grammar = files("grammar").joinpath("template.lark").read_text("utf-8")
+    return Lark(grammar, parser="lalr", start=["template", "path"])
