@@ -108,6 +108,12 @@ def command(*words: str | Path, cwd: Path, environment: dict[str, str] | None = 
     return run
 
 
+def compiled(folder: Path) -> dict[str, str]:
+    """The environment in which Python keeps bytecode below `folder`, as installed programs have theirs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "NO_COLOR": "1"}
+
+
 def machine(folder: Path) -> str:
     """Where a measurement was made: processors, versions, and the file system of `folder`."""
     git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]

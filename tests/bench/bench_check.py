@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _measure import BIN, alternate, arguments, command, publish, ratio
+from _measure import BIN, alternate, arguments, command, compiled, publish, ratio
 
 TARGET = 1.5
 LINES = 100
@@ -133,11 +133,12 @@ def main() -> int:
         (folder / "feature.yaml").write_text(WORKFLOW, "utf-8")
         (folder / ".yamllint").write_text(YAMLLINT, "utf-8")
         (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\ntestpaths = ["tests"]\n', "utf-8")
+        environment = compiled(folder)
         check, yamllint, bare = alternate(
             asked.runs,
-            ("gumpc check", command(BIN / "gumpc", "check", "feature.yaml", cwd=folder)),
-            ("yamllint", command(BIN / "yamllint", "feature.yaml", cwd=folder)),
-            ("python -c pass", command(sys.executable, "-c", "pass", cwd=folder)),
+            ("gumpc check", command(BIN / "gumpc", "check", "feature.yaml", cwd=folder, environment=environment)),
+            ("yamllint", command(BIN / "yamllint", "feature.yaml", cwd=folder, environment=environment)),
+            ("python -c pass", command(sys.executable, "-c", "pass", cwd=folder, environment=environment)),
         )
         compared = ratio("gumpc check / yamllint", check, yamllint, target=TARGET)
         title = f"Check one workflow of {LINES} lines, {REFERENCES} references, whole process"
