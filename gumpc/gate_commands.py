@@ -11,7 +11,6 @@ be installed in editable mode from the user's own checkout, and without it the t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -137,8 +136,12 @@ def _node(kind: str, read: Read) -> GateCommand | None:
 
 def _package(text: str | None) -> dict[str, object]:
     """The manifest's top level; empty when it is missing or damaged, which the package client tells better."""
+    if text is None:
+        return {}
+    import json  # here, so that `check` pays for it only in a repository of packages
+
     try:
-        package = json.loads(text or "{}")
+        package = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return package if isinstance(package, dict) else {}
