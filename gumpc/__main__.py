@@ -1,8 +1,9 @@
 """The entry point: `gumpc` and `python -m gumpc`, both from any folder, whatever it holds.
 
 `python -m` puts the working directory in front of the import path, and that may be a repository with a folder named
-`runtime` or `grammar`; our own folder takes its place before anything else of ours is imported. `check`, which editors and hooks call on
-every save, is recognised here and does without the command-line framework when its arguments are plain.
+`runtime` or `grammar`; our own folder takes its place before anything else of ours is imported. `check`, which editors
+and hooks call on every save, is recognised here and does without the command-line framework when its arguments are
+plain.
 """
 
 from __future__ import annotations
