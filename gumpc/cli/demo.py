@@ -40,11 +40,16 @@ CALLS = (8, 0, 2)
 SHIP = ("ship", "--spec", "spec.md")
 
 NEXT = """\
-  echo 'Prices stay as they are.' >> spec.md
-  gumpc run ship --spec spec.md     the split runs; its tasks are the same, so nothing else does
-  gumpc report --detail split/discount/code     the attempt that failed, and the one that passed
-  gumpc diff --stat                 what the run changed; your branch has not moved
-  gumpc apply                       merge it into main"""
+Next, in {folder}:
+
+  gumpc report {run} --detail split/discount/code
+      both attempts: what failed, and what the larger model was told
+  echo 'Prices stay as they are.' >> spec.md && gumpc run ship --spec spec.md
+      the split runs and gives the same tasks, so nothing after it does
+  gumpc diff --stat
+      what the run has changed; your branch and files are as they were
+  gumpc apply
+      merges it into main"""
 
 
 class Deviation(Exception):
@@ -61,7 +66,7 @@ def command(*, folder: Path, fast: bool) -> int:
             return fail(f"{folder} exists and is not an empty folder", help="name another one: gumpc demo FOLDER")
         make_repository(folder)
     except OSError as error:
-        return fail(f"the repository cannot be made: {error}")
+        return fail(f"{folder} cannot be made: {error.strerror or error}")
     try:
         Tour(folder, fast=fast).take()
     except Deviation as deviation:
@@ -81,7 +86,8 @@ def make_repository(folder: Path) -> None:
     for key, value in (("user.name", "gumpc demo"), ("user.email", "demo@localhost")):
         if key not in repository.config:
             repository.config[key] = value
-    repository.index.add_all([])
+    for target in FILES.values():
+        repository.index.add(target)  # also what the user's own ignore rules would leave out
     repository.index.write()
     who = repository.default_signature
     repository.create_commit("HEAD", who, who, "A till\n", repository.index.write_tree(), [])
@@ -97,32 +103,34 @@ class Tour:
 
     def take(self) -> None:
         """Show everything; raises Deviation at the first thing that is not as told."""
-        self._tell(f"A small repository, and a workflow by an agent that needs no account: {self._folder}")
+        self._tell(f"A new repository in {self._folder}, and a workflow by an agent that needs no account.\n")
         self._command("cd", str(self._folder))
         self._heading("What would run, and why")
         self._gumpc("plan", *SHIP)
         self._heading("Run it: two tasks, one of them too hard for the small model")
-        self._run(CALLS[0])
+        first = self._run(CALLS[0])
         self._heading("What it did and cost")
         self._gumpc("report")
         self._heading("Run it again: nothing has changed, so nothing runs")
         self._run(CALLS[1])
         self._heading("Change one prompt")
         self._edit()
-        self._heading("Only that step and what depends on it will run")
+        self._heading("What would run now: that step, and what depends on it")
         self._gumpc("plan", *SHIP)
+        self._heading("Run it: the rest comes from the cache")
         self._run(CALLS[2])
         self._heading("Why did it run?")
         self._gumpc("explain", "notes")
         self._heading(f"Agent calls: {CALLS[0]} in the first run, {CALLS[1]} in the second, {CALLS[2]} in the third")
-        self._tell(f"Next, in {self._folder}:\n{NEXT}")
+        self._tell(NEXT.format(folder=self._folder, run=first))
 
-    def _run(self, expected: int) -> None:
-        """Run the workflow and hold the number of agent calls against what is told."""
+    def _run(self, expected: int) -> str:
+        """Run the workflow and hold the number of agent calls against what is told; gives the run's id."""
         self._gumpc("run", *SHIP)
-        calls = _calls(self._folder)
+        run, calls = _latest_run(self._folder)
         if calls != expected:
             raise Deviation(f"the run made {calls} agent calls and not {expected}")
+        return run
 
     def _gumpc(self, *arguments: str) -> None:
         """Show a command, then run it with our own input and outputs."""
@@ -164,10 +172,11 @@ def _environment(given: Mapping[str, str], *, fast: bool) -> dict[str, str]:
     return kept if fast else {**kept, "GUMP_OFFLINE_SPEED": "1"}
 
 
-def _calls(folder: Path) -> int:
-    """The agent calls of the latest run, counted in its ledger."""
+def _latest_run(folder: Path) -> tuple[str, int]:
+    """The id of the latest run and its agent calls, counted in its ledger."""
     from runtime.journal import load
     from runtime.runs import find_run
 
-    state = load(find_run(folder, "latest").manifest)
-    return sum(bool(attempt.launched) for step in state.steps.values() for attempt in step.attempts)
+    run = find_run(folder, "latest")
+    state = load(run.manifest)
+    return run.id, sum(bool(attempt.launched) for step in state.steps.values() for attempt in step.attempts)
