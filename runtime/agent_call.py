@@ -171,10 +171,9 @@ class AgentCaller:
     def _record(self, node: PlanNode, step: ir.AgentStep, attempt: Attempt, report: CallReport) -> None:
         outcome = report.outcome
         milliseconds = round(report.exit.seconds * 1000)
-        if report.trip or report.exit.reason in ("stopped", "flooded"):
+        if limit := _limit_passed(report):
             trip = report.trip
-            guard = trip.guard if trip else "max_output"
-            reason = trip.reason if trip else "it printed more than is kept"
+            guard, reason = limit
             self.journal.append(ev.GuardTriggered(node.id, attempt.number, guard, reason))
             self.journal.append(
                 ev.AgentKilled(
@@ -275,6 +274,7 @@ class AgentCaller:
             directory=str(self.slot().path),
             model=agent.model,
             session_id=session,
+            fork=len(state.attempts) == 1,
             read_only=step.worktree != "read-write",
             max_turns=step.guard.max_turns,
             max_budget=step.guard.max_budget,
@@ -329,3 +329,14 @@ class AgentCaller:
 
     def _occupant(self, node: PlanNode, attempt: Attempt) -> str:
         return f"{self.run.id} {node.id} {attempt.number} {attempt.started_ms}"
+
+
+def _limit_passed(report: CallReport) -> tuple[str, str] | None:
+    """The guard that ended the call, ours or the CLI's own native one, and why; None when none did."""
+    if report.trip:
+        return report.trip.guard, report.trip.reason
+    if report.exit.reason in ("stopped", "flooded"):
+        return "max_output", "it printed more than is kept"
+    if report.outcome.failure in ("max_turns", "max_budget"):
+        return report.outcome.failure, report.outcome.message
+    return None

@@ -90,6 +90,8 @@ def _options(launch: Launch) -> Iterator[str]:
         yield f"--model={launch.model}"
     if launch.session_id:
         yield f"--resume={launch.session_id}"
+        if launch.fork:
+            yield "--fork-session"
     if launch.max_turns is not None:
         yield f"--max-turns={launch.max_turns}"
     if launch.max_budget is not None:

@@ -35,14 +35,16 @@ FailureKind = Literal[
 class Launch:
     """One call of an agent. `session_id` is the session to go on in, or None for a new one.
 
-    `directory` is the agent's working directory, absolute. `schema` is the JSON schema of the output file, for CLIs
-    that can be told one. `max_turns` and `max_budget` are native limits to pass on where the CLI has them.
+    With `fork`, what is said from here on goes to a copy of that session where the CLI can make one, and the session
+    itself stays as it is: another step may go on in it too, or this one again. `directory` is the agent's working
+    directory, absolute. `max_turns` and `max_budget` are native limits to pass on where the CLI has them.
     """
 
     prompt: str
     directory: str
     model: str | None
     session_id: str | None = None
+    fork: bool = False
     read_only: bool = False
     max_turns: int | None = None
     max_budget: float | None = None

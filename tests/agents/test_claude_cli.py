@@ -83,6 +83,19 @@ def test_a_resumed_session_knows_the_first_and_costs_only_itself(model_server: M
     assert "FIRST" in str(model_server.played[-1].body["messages"])
 
 
+def test_a_forked_session_knows_the_first_and_leaves_it_as_it_was(model_server: ModelServer, run: Run) -> None:
+    model_server.play(*(Rule([word], [Turn([say(word.lower())])]) for word in ("FIRST", "FORKED", "RESUMED")))
+    first = run("FIRST")
+    forked = run("FORKED", session_id=first.outcome.session_id, fork=True)
+    assert (forked.outcome.failure, forked.outcome.text) == (None, "forked")
+    assert forked.outcome.session_id not in ("", first.outcome.session_id)
+    assert "FIRST" in str(model_server.played[-1].body["messages"])
+    assert forked.outcome.usage == Usage(input=100, output=20)
+    assert forked.outcome.cost == pytest.approx(first.outcome.cost)
+    run("RESUMED", session_id=first.outcome.session_id)
+    assert "FORKED" not in str(model_server.played[-1].body["messages"])
+
+
 def test_read_only_writes_its_output_and_nothing_else(model_server: ModelServer, run: Run, directory: Path) -> None:
     turns = [
         Turn([call("Read", file_path="{cwd}/old.txt")]),
