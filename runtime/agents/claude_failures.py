@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from runtime.agents.foreign import as_count, as_list, as_text
 from runtime.agents.protocol import Failed, FailureKind
@@ -68,10 +69,19 @@ _BY_TEXT: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
 
 
 def failed(kind: FailureKind, text: str, reset_at: float | None = None) -> Failed:
-    """A failure that ended the call; its message is `text`, cut if long, and then the remedy."""
+    """A failure that ended the call; its message is `text`, cut if long, and then the remedy.
+
+    `reset_at` is when the subscription's window, now spent, opens again: a rate limit is a spent quota then.
+    """
+    if kind not in ("rate_limit", "quota"):
+        reset_at = None
+    elif reset_at is not None:
+        kind = "quota"
     told = text.strip()[:_LONGEST_MESSAGE] or f"Claude Code failed ({kind})"
     if told[-1] not in ".!?":
         told += "."
+    if reset_at is not None:
+        told += f" It resets at {datetime.fromtimestamp(reset_at, UTC):%Y-%m-%d %H:%M} UTC."
     return Failed(kind, f"{told} {REMEDIES[kind]}", fatal=True, reset_at=reset_at)
 
 
@@ -87,10 +97,10 @@ def api_failure(error: str, status: int, text: str) -> FailureKind:
     return by_text or "agent_error"
 
 
-def result_failure(event: Mapping[str, object], error: str) -> Failed | None:
+def result_failure(event: Mapping[str, object], error: str, reset_at: float | None) -> Failed | None:
     """How the `result` event says the call failed; None when it says that it went well.
 
-    `error` is the name of the last error that the stream told.
+    `error` is the name of the last error that the stream told, `reset_at` when a spent window opens again.
     """
     subtype, reason = as_text(event.get("subtype")), as_text(event.get("terminal_reason"))
     if subtype == "success" and event.get("is_error") is False:
@@ -103,7 +113,7 @@ def result_failure(event: Mapping[str, object], error: str) -> Failed | None:
         return failed(kind, text)
     if reason == "prompt_too_long":
         return failed("context_overflow", text)
-    return failed(api_failure(error, as_count(event.get("api_error_status")), text), text)
+    return failed(api_failure(error, as_count(event.get("api_error_status")), text), text, reset_at)
 
 
 def exit_failure(exit_code: int, stderr: str, *, spoke: bool) -> Failed:

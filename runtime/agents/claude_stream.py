@@ -170,7 +170,7 @@ class ClaudeStream:
         if self._error:
             text = " ".join(as_text(as_map(block).get("text")) for block in as_list(message.get("content")))
             kind = api_failure(self._error, as_count(event.get("api_error_status")), text)
-            self._failure = self._with_window(failed(kind, text))
+            self._failure = failed(kind, text, self._reset_at)
 
     def _measured(self, message: Mapping[str, object], *, in_main_thread: bool) -> Iterator[AgentEvent]:
         """A message's start or a further part of it: a turn, if it is new, and what has been spent by now."""
@@ -229,15 +229,8 @@ class ClaudeStream:
             return ()
         return (Failed("quota", "The subscription's usage limit is reached.", reset_at=self._reset_at),)
 
-    def _with_window(self, failure: Failed) -> Failed:
-        """A rate limit is a spent quota when the subscription's window was told to be spent."""
-        if failure.kind not in ("rate_limit", "quota") or self._reset_at is None:
-            return failure
-        return failed("quota", failure.message, self._reset_at)
-
     def _result(self, event: Mapping[str, object]) -> Iterator[AgentEvent]:
-        failure = result_failure(event, self._error)
-        self._failure = self._with_window(failure) if failure else None
+        self._failure = result_failure(event, self._error, self._reset_at)
         if self._failure:
             yield self._failure
         if not self._session.session_id:
