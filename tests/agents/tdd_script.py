@@ -1,8 +1,8 @@
-"""A small repository and a model's part in it: the `tdd` workflow, with one task that needs a stronger model.
+"""A small repository and a model's part in it: the `tdd` workflow, with one step that needs a stronger model.
 
 The spec splits into `add` and `mul`, each a function of `calc.py` with a test file of its own. `red` writes the tests
-and a stub. `green` by the cheap model gets `add` wrong, however often it is asked; the strong model gets it right.
-`mul` is right at once.
+and a stub, `green` the function. The cheap model is stuck at one of the steps of `add`, however often it is asked; the
+strong model gets it right. `mul` is right at once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from tests.modelserver import Rule, Turn, call, say
 
@@ -55,14 +56,20 @@ class Marks:
     strong: str = "sonnet"
 
 
-def tdd_rules(marks: Marks | None = None) -> list[Rule]:
-    """The rules for a model server that plays the workflow on `REPOSITORY`."""
+def tdd_rules(marks: Marks | None = None, *, stuck: Literal["red", "green"] = "green") -> list[Rule]:
+    """The rules for a model server that plays the workflow on `REPOSITORY`; `stuck` is the step of `add` that fails.
+
+    A cheap model that is stuck at `red` writes no test, at `green` the wrong code.
+    """
     marks = marks or Marks()
     plan = call("Write", file_path="{cwd}/.gump/out/plan.json", content=json.dumps(TASKS, indent=2))
     split = Rule([marks.split], [Turn([plan]), Turn([say("Two tasks: add and mul.")])], name="split")
+    no_test = Rule([marks.red, marks.add], [Turn([say("The tests can wait.")])], marks.cheap, "red add, stuck")
+    wrong = "a - b" if stuck == "green" else None
     return [
         split,
-        *_task(marks, "add", marks.add, right="a + b", wrong="a - b", example="(2, 3) == 5"),
+        *([no_test] if stuck == "red" else []),
+        *_task(marks, "add", marks.add, right="a + b", wrong=wrong, example="(2, 3) == 5"),
         *_task(marks, "mul", marks.mul, right="a * b", wrong=None, example="(2, 3) == 6"),
     ]
 
