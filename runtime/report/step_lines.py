@@ -152,7 +152,7 @@ def _as_fits(width: int, first: str, *others: str) -> str:
     text = first
     for part in filter(None, others):
         longer = f"{text} · {part}" if text else part
-        text = longer if display_width(clean(longer)) <= width else text
+        text = longer if not text or display_width(clean(longer)) <= width else text
     return text
 
 

@@ -20,7 +20,7 @@ from runtime.report.activity import activity_of
 from runtime.report.board import HINTS, Board, Running, Waiting, board_lines
 from runtime.report.columns import clean, display_width
 from runtime.report.live import RunDisplay
-from runtime.report.step_lines import layout_for
+from runtime.report.step_lines import ended_line, layout_for
 from tests.fakes.replay import play
 from tests.fakes.sample_runs import RUN, RUNS, TASKS, TDD, plan_of
 from tests.unit.test_report_screens import golden
@@ -236,3 +236,10 @@ def test_showing_a_run_in_a_pipe_loads_no_terminal_library() -> None:
         "sys.exit(any(m.partition('.')[0] == 'rich' for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_gates_of_a_step_without_an_agent_are_shown_even_when_they_must_be_cut() -> None:
+    state = RUNS["escalated"]().state
+    line = ended_line(layout_for(plan_of(TDD, TASKS), 79), state, state.peek("quality"), files=None, color=False)
+    assert "compile lint (skip…" in line
+    assert line.endswith("14s")
