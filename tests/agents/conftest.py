@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.agents.project import environment
 from tests.modelserver import ModelServer
 
 CHECKOUT = Path(__file__).parents[2]
@@ -37,14 +38,6 @@ def model_server() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def clean_environment(claude_cli: Path, model_server: ModelServer, tmp_path: Path) -> dict[str, str]:
-    """The whole environment for a CLI that asks `model_server`: an empty home, a key that opens nothing, one retry."""
-    home = tmp_path / "home"
-    home.mkdir()
-    return {
-        "PATH": os.pathsep.join([str(claude_cli.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "ANTHROPIC_BASE_URL": model_server.url,
-        "ANTHROPIC_API_KEY": "dummy",
-        "CLAUDE_CODE_MAX_RETRIES": "1",
-    }
+    """The whole environment for a CLI that asks `model_server`."""
+    (tmp_path / "home").mkdir()
+    return environment(tmp_path, claude=claude_cli, url=model_server.url)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-_AUTHOR = ("-c", "user.name=A. User", "-c", "user.email=user@example.org")
+USER = "A. User <user@example.org>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Project:
         for name, text in files.items():
             project.write(name, text)
         project.git("init", "-q", "-b", "main")
+        project.git("config", "user.name", "A. User")
+        project.git("config", "user.email", "user@example.org")
         project.commit()
         return project
 
@@ -60,7 +62,7 @@ class Project:
         target.write_text(text)
 
     def git(self, *words: str) -> str:
-        argv = ["git", *_AUTHOR, *words]
+        argv = ["git", *words]
         return subprocess.run(
             argv, cwd=self.path, env=self.environment, check=True, capture_output=True, text=True
         ).stdout
@@ -105,7 +107,7 @@ class Project:
 
 
 def environment(base: Path, *, claude: Path | None, url: str) -> dict[str, str]:
-    """An environment with an empty home, a key that opens nothing, and no more than the programs that are needed."""
+    """The whole environment of a user: an empty home, a key that opens nothing, one retry, no CLI but `claude`."""
     folders = [str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]
     others = [folder for folder in folders if not Path(folder, "claude").exists()]
     return {

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.agents.project import Project, processes_below, texts
+from tests.agents.project import USER, Project, processes_below, texts
 from tests.agents.tdd_script import REPOSITORY, SPEC, TASKS, Marks, tdd_rules
 from tests.modelserver import ModelServer, Request, Rule, Turn, call, say
 
@@ -35,6 +35,7 @@ STEPS = [
     "decompose/mul/green",
     "quality",
 ]
+CHANGED = ["calc.py", "test_add.py", "test_mul.py"]
 WORKFLOW = ".gump/workflows/tdd.yaml"
 
 
@@ -272,13 +273,13 @@ def test_apply_brings_the_change_and_nothing_of_ours(again: Project) -> None:
         name: text.encode() for name, text in INSTRUCTIONS.items()
     }
     assert again.git("status", "--porcelain") == ""
-    assert again.git("diff", "--name-only", before, "HEAD").split() == ["calc.py", "test_add.py", "test_mul.py"]
-    merge, *others = (
-        commit.split("\0") for commit in again.git("log", "--format=%H%x00%P%x00%B%x01").split("\x01\n") if commit
-    )
-    assert merge[1].split()[0] == before
-    assert again.git("log", "-1", "--format=%(trailers:key=Gump-Run,valueonly)").strip() == again.report()["run"]
-    assert not [message for _, _, message in others if "gump" in message.lower()]
+    assert again.git("diff", "--name-only", before, "HEAD").split() == CHANGED
+    assert again.git("log", "--format=", "--name-only", f"{before}..HEAD").split() == CHANGED
+    merge, *others = again.git("log", "-z", "--format=%P|%an <%ae>|%cn <%ce>|%B").rstrip("\0").split("\0")
+    assert merge.startswith(f"{before} ")
+    assert merge.endswith(f"\n\nGump-Run: {again.report()['run']}\n")
+    assert [text for text in others if "gump" in text.lower()] == []
+    assert {name for text in (merge, *others) for name in text.split("|")[1:3]} == {USER}
 
 
 def test_no_instruction_file_of_ours_is_anywhere(finished: Project) -> None:
