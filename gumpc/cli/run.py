@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from contextlib import nullcontext
@@ -76,7 +77,7 @@ def _display(around: Surroundings, *, quiet: bool, as_json: bool) -> RunDisplay 
     repository = around.repository
     return RunDisplay(
         sys.stderr,
-        in_place=sys.stderr.isatty() and not as_json,
+        in_place=sys.stderr.isatty() and not as_json and os.environ.get("TERM") != "dumb",
         color=wants_color(sys.stderr, around.config),
         runs=run_ids(around),
         count_files=lambda old, new: len(repository.changed(old, new)),
