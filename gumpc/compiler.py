@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from gumpc import ir
 from gumpc.config_types import Config
 from gumpc.diagnostics import Collector, Diagnostic
+from gumpc.doubts import find_doubts
 from gumpc.library import Found, Library, OutsideRepository
 from gumpc.nearest import nearest
 from gumpc.nodes import Scalar
@@ -20,7 +21,7 @@ from gumpc.parser import parse
 from gumpc.resolve import Surroundings, resolve
 from gumpc.rules.all_rules import run_rules
 from gumpc.rules.world import World
-from gumpc.source import Span
+from gumpc.source import Span, line_starts
 from gumpc.yaml_reader import decode, read
 
 
@@ -66,25 +67,30 @@ class _Compiler:
         return self.done[found.name]
 
     def _compile(self, found: Found) -> ir.Workflow | None:
+        before = len(self.collector.found)
         source = decode(found.name, found.raw, self.collector)
         if source is None:
             return None
         self.sources[source.name] = source.text
         node = read(source, self.collector)
         workflow = parse(node, self.collector) if node is not None else None
-        if workflow is None:
+        if node is None or workflow is None:
             return None
+        faults = [d.span for d in self.collector.found[before:] if d.severity == "error"]
         own = Collector()
         surroundings = Surroundings(
             default_agent=self.config.default_agent,
             prompt_file=lambda name: self._prompt_file(name, found),
             callee=lambda name: self._callee(name, found),
         )
-        result = resolve(workflow, surroundings=surroundings, collector=own)
+        doubts = find_doubts(node, workflow, faults)
+        result = resolve(workflow, surroundings=surroundings, collector=own, doubts=doubts)
         # What a called file reads and does not define is given by its callers: that is told at the call.
         is_called = len(self.stack) > 1
         self.collector.found.extend(d for d in own.found if not (is_called and d.code == "G310"))
-        return result
+        # A callee with faults is not looked into: what it seems to read or to write may be one of them.
+        has_faults = any(d.severity == "error" for d in self.collector.found[before:])
+        return None if is_called and has_faults else result
 
     def _callee(self, name: Scalar, caller: Found) -> ir.Workflow | None:
         found = self._find(name, lambda: self.library.find(name.value, caller=caller.path))
@@ -108,11 +114,8 @@ class _Compiler:
         if source is None:
             return None
         self.sources[source.name] = source.text
-        lines, offset = [], 0
-        for number, line in enumerate(source.text.splitlines(keepends=True) or [""], 1):
-            lines.append((offset, number, 1))
-            offset += len(line)
-        return Scalar(source.text, Span(source.name, 1, 1, 1, 1), tuple(lines))
+        lines = tuple((start, number, 1) for number, start in enumerate(line_starts(source.text), 1))
+        return Scalar(source.text, Span(source.name, 1, 1, 1, 1), lines)
 
     def _find(self, name: Scalar, find: Callable[[], Found | None], *, code: str = "G506") -> Found | None:
         try:

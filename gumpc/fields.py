@@ -21,22 +21,35 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 ATTEMPT = ("error", "attempt", "diff", "output")
-RESERVED = ("spec", "task", "gate", "prev", "run", "error", "attempt", "diff", "output")
+RESERVED = ("spec", "task", "gate", "prev", "run", "error", "attempt", "diff", "output", "steps", "item")
+"""What a step may not be called, because `{task.name}`, `{diff}` or edition 3's `{item.name}` mean something else."""
 
 
 def kind_of(step: syntax.StepSyntax) -> str:
-    """The row of `FIELDS` for a step."""
-    return step.type.value if step.kind == "agent" and step.type else step.kind
+    """The row of `FIELDS` for a step; a step whose type is not known (that was reported) may write what code writes."""
+    if step.kind != "agent":
+        return step.kind
+    return step.type.value if step.type else "code"
 
 
 def gate_names(gates: tuple[syntax.GateSyntax, ...]) -> tuple[str, ...]:
     """The name of each gate: as given, else its kind or validator; numbered from the second of one name on."""
     names: list[str] = []
+    unnamed: list[str] = []
     for gate in gates:
-        base = gate.name.value if gate.name else _base_name(gate)
-        count = sum(1 for other in names if other == base or other.rpartition("_")[0] == base)
-        names.append(f"{base}_{count + 1}" if count and not gate.name else base)
+        if gate.name:
+            names.append(gate.name.value)
+            continue
+        base = called_name(gate.call) if gate.call else gate.kind
+        unnamed.append(base)
+        count = unnamed.count(base)
+        names.append(f"{base}_{count}" if count > 1 else base)
     return tuple(names)
+
+
+def called_name(call: syntax.CallSyntax) -> str:
+    """What a called workflow is known by: the last segment of its path."""
+    return call.workflow.value.removesuffix(".yaml").removesuffix(".yml").rpartition("/")[2]
 
 
 def gate_aliases(names: tuple[str, ...]) -> dict[str, str]:
@@ -46,9 +59,3 @@ def gate_aliases(names: tuple[str, ...]) -> dict[str, str]:
         aliases.setdefault(name.rpartition("-")[2], []).append(name)
     unique = {short: found[0] for short, found in aliases.items() if len(found) == 1}
     return unique | {name: name for name in names}
-
-
-def _base_name(gate: syntax.GateSyntax) -> str:
-    if gate.call is None:
-        return gate.kind
-    return gate.call.workflow.value.removesuffix(".yaml").removesuffix(".yml").rpartition("/")[2]

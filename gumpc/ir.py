@@ -203,7 +203,7 @@ class RetryEntry:
     reset: bool = False
     prompt: Template | None = None
     restart_from: Path | None = None
-    replan: str | None = None
+    replan: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ the others holds).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -254,12 +254,22 @@ class _Builder:
 
     def _sources(self, step: ir.Step, where: _Where) -> tuple[str, ...]:
         """The ids of the nodes whose values the step reads, each once, in the order of the references."""
-        found: dict[str, None] = {}
-        for reference in walk.references(step):
-            target = reference.target
-            if isinstance(target, ir.StepTarget):
-                found |= dict.fromkeys(self._matching(bind(target.path, frame=where.frame, tasks=where.tasks)))
-        return tuple(found)
+        paths = (p for r in walk.references(step) for p in self._paths(r.target, where.frame, where.tasks))
+        return tuple(dict.fromkeys(node for path in paths for node in self._matching(path)))
+
+    def _paths(self, target: ir.Target, frame: Frame, tasks: tuple[tuple[str, str], ...]) -> Iterator[Path]:
+        """The paths from the run's root that a value comes from; an input comes from where its call takes it."""
+        if isinstance(target, ir.TaskTarget):
+            yield bind(target.split, frame=frame, tasks=tasks)
+        elif isinstance(target, ir.StepTarget):
+            yield bind(target.path, frame=frame, tasks=tasks)
+        elif isinstance(target, ir.InputTarget) and frame.id:
+            caller = self.frames[frame.parent]
+            bound = next((b.value for b in frame.bindings if b.name == target.name), None)
+            if bound is None:
+                yield from self._paths(target, caller, frame.tasks)
+            for reference in bound.references if bound else ():
+                yield from self._paths(reference.target, caller, frame.tasks)
 
     def _matching(self, path: Path) -> list[str]:
         """The nodes at a path; `ALL`, or a task that is not known yet, matches each or the template."""

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gumpc import ir, syntax
+from gumpc.calls import Calls
 from gumpc.diagnostics import Collector, Note
+from gumpc.doubts import NO_DOUBTS, Doubts
 from gumpc.fields import RESERVED, gate_aliases, gate_names, kind_of
-from gumpc.nearest import nearest
+from gumpc.globs import check_glob
 from gumpc.nodes import Scalar
 from gumpc.references import Place, References
 from gumpc.scopes import Block, Known, Scopes, enclosing_split
@@ -36,13 +38,16 @@ class Surroundings:
     callee: Callable[[Scalar], ir.Workflow | None]
 
 
-def resolve(workflow: syntax.WorkflowSyntax, *, surroundings: Surroundings, collector: Collector) -> ir.Workflow:
-    """The workflow's IR; only to be run when `collector` has no error."""
+def resolve(
+    workflow: syntax.WorkflowSyntax, *, surroundings: Surroundings, collector: Collector, doubts: Doubts = NO_DOUBTS
+) -> ir.Workflow:
+    """The workflow's IR; only to be used when `collector` has no error. `doubts` are what the parser could not read."""
     scopes = Scopes(workflow.steps)
-    references = References(workflow, scopes, collector)
-    resolver = _Resolver(references, surroundings, collector)
-    steps = resolver.block(scopes.root)
+    references = References(scopes, collector, lambda call: surroundings.callee(call.workflow), doubts)
+    calls = Calls(surroundings.callee, collector)
+    steps = _Resolver(references, calls, surroundings, collector).block(scopes.root)
     limits = ir.Limits(_value(workflow.max_budget), _value(workflow.max_timeout), _whole(workflow.max_tokens))
+    calls.report_missing(references.inputs)
     for name, span in references.inputs.items():
         _report_free_input(name, span, collector)
     return ir.Workflow(
@@ -68,6 +73,7 @@ def _report_free_input(name: str, span: Span, collector: Collector) -> None:
 @dataclass(slots=True)
 class _Resolver:
     references: References
+    calls: Calls
     surroundings: Surroundings
     collector: Collector
 
@@ -114,7 +120,7 @@ class _Resolver:
             retry=self._retry(known),
             span=step.span,
             context=tuple(self._context(c, Place(known, "context")) for c in step.context),
-            inputs=tuple(s.value for s in step.inputs),
+            inputs=self._globs(step.inputs),
             get_workflow=get_workflow,
             hitl=_hitl(step.hitl),
             each=self.block(known.inner) if known.inner else (),
@@ -139,23 +145,26 @@ class _Resolver:
         if target is None:
             return ir.Session("new")
         if target.step.kind != "agent" or (target.step.agent and target.step.agent.value == "pass"):
-            self.collector.add(
-                "G309",
-                f"step `{target.step.name.value}` has no session to go on in",
+            self._no_session(
+                target,
                 session.target.span,
+                "has no session to go on in",
                 label="this step calls no agent",
-                notes=[Note(f"`{target.step.name.value}` is here", target.step.name.span)],
                 help="name a step that runs an agent",
             )
-        if enclosing_split(target.block) not in (None, *self._splits_around(known)):
-            self.collector.add(
-                "G309",
-                f"step `{target.step.name.value}` has one session per task, so it is not clear which to go on in",
+        elif enclosing_split(target.block) not in (None, *self._splits_around(known)):
+            self._no_session(
+                target,
                 session.target.span,
-                notes=[Note(f"`{target.step.name.value}` is here", target.step.name.span)],
+                "has one session per task, so it is not clear which to go on in",
                 help="only a step under the same `each:` can be continued",
             )
         return ir.Session("from", target.path)
+
+    def _no_session(self, target: Known, span: Span, why: str, *, help: str, label: str = "") -> None:
+        name = target.step.name
+        notes = [Note(f"`{name.value}` is here", name.span)]
+        self.collector.add("G309", f"step `{name.value}` {why}", span, label=label, notes=notes, help=help)
 
     def _splits_around(self, known: Known) -> tuple[Known, ...]:
         return tuple(b.owner for b in known.block.outward() if b.is_each and b.owner)
@@ -164,9 +173,21 @@ class _Resolver:
         if prompt is None:
             return None
         if isinstance(prompt, syntax.FileText):
+            if any(not isinstance(part, str) for part in parse_template(prompt.file.value)):
+                self._report_open_path(prompt.file)
+                return None
             text = self.surroundings.prompt_file(prompt.file)
             return self._template(text, place) if text else None
         return self._template(prompt, place)
+
+    def _report_open_path(self, path: Scalar) -> None:
+        self.collector.add(
+            "G315",
+            "the path of a prompt file cannot hold references",
+            path.span,
+            label="prompt files are read before anything runs",
+            help="a file whose path is known only later can be given as `context`",
+        )
 
     def _template(self, scalar: Scalar, place: Place) -> ir.Template:
         self._report_unclosed(scalar)
@@ -198,10 +219,10 @@ class _Resolver:
             path = unquotable.reference
             self.collector.add(
                 "G601",
-                f"`{path.written}` stands in {unquotable.place}, where the shell does not expand it",
+                f"`{path.written}` stands in {unquotable.place}",
                 scalar.locate(path.start, path.end),
-                label="its value cannot be passed safely here",
-                help="move it out, or put it in double quotes; references reach the shell as environment variables",
+                label="its value cannot be passed as one word of text here",
+                help="a reference reaches the shell as a quoted environment variable: make it an argument of a command",
             )
         resolved = self._template(scalar, place)
         return ir.Script(text, resolved.references, scalar.span)
@@ -213,7 +234,21 @@ class _Resolver:
 
     def _gates(self, known: Known) -> tuple[ir.Gate, ...]:
         names = gate_names(known.step.gates)
+        self._report_equal_names(known.step.gates, names)
         return tuple(self._gate(g, n, Place(known, "gate")) for g, n in zip(known.step.gates, names, strict=True))
+
+    def _report_equal_names(self, gates: tuple[syntax.GateSyntax, ...], names: tuple[str, ...]) -> None:
+        for index, (gate, name) in enumerate(zip(gates, names, strict=True)):
+            earlier = names.index(name)
+            if earlier < index:
+                first = gates[earlier].name
+                self.collector.add(
+                    "G109",
+                    f"two gates of this step are named `{name}`",
+                    gate.name.span if gate.name else gate.span,
+                    notes=[Note("the first one is here", first.span if first else gates[earlier].span)],
+                    help="give one of them another name with `as: NAME`",
+                )
 
     def _gate(self, gate: syntax.GateSyntax, name: str, place: Place) -> ir.Gate:
         is_bash = gate.kind == "bash"
@@ -222,11 +257,17 @@ class _Resolver:
             name=name,
             span=gate.span,
             script=self._script(gate.arguments[0], place) if is_bash and gate.arguments else None,
-            globs=() if is_bash else tuple(a.value for a in gate.arguments),
+            globs=() if is_bash else self._globs(gate.arguments),
             threshold=_value(gate.threshold),
-            call=self._call(gate.call, place) if gate.call else None,
+            call=self._call(gate.call, place, judges=True) if gate.call else None,
             cache=gate.cache,
         )
+
+    def _globs(self, globs: tuple[Scalar, ...]) -> tuple[str, ...]:
+        for glob in globs:
+            if why := check_glob(glob.value):
+                self.collector.add("G508", f"the glob `{glob.value}` {why}", glob.span, label="bad glob")
+        return tuple(glob.value for glob in globs)
 
     def _retry(self, known: Known) -> ir.RetryPolicy:
         retry = known.step.retry
@@ -242,19 +283,25 @@ class _Resolver:
             span=entry.span,
             count=_whole(entry.count) or 0,
             gate=self._retry_gate(entry, known),
-            call=self._call(entry.call, place) if entry.call else None,
+            call=self._call(entry.call, place, judges=True) if entry.call else None,
             agent=self._template(entry.agent, place) if entry.agent else None,
             session=entry.session.mode if entry.session else None,  # type: ignore[arg-type]
             reset=entry.reset,
             prompt=self._prompt(entry.prompt, place),
             restart_from=self._restart(entry.restart_from, known),
-            replan=entry.replan.value if entry.replan else None,
+            replan=self._template(entry.replan, place) if entry.replan else None,
         )
 
     def _restart(self, name: Scalar | None, known: Known) -> ir.Path | None:
-        if name is None:
-            return None
-        target = self.references.step(name.value, name.span, Place(known, "retry"))
+        target = self.references.step(name.value, name.span, Place(known, "agent")) if name else None
+        if name and target and target.block is not known.block:
+            self.collector.add(
+                "G303",
+                f"step `{name.value}` stands in another block, so nothing can be restarted from it",
+                name.span,
+                notes=[Note(f"`{name.value}` is here", target.step.name.span)],
+                help="`restart_from` names an earlier step of the same block",
+            )
         return target.path if target else None
 
     def _retry_gate(self, entry: syntax.RetrySyntax, known: Known) -> str:
@@ -262,62 +309,20 @@ class _Resolver:
             return entry.kind.value
         if entry.gate is None:
             return ""
-        written = entry.gate.value.removeprefix("gate.")
+        written = entry.gate.value
         names = gate_names(known.step.gates)
         if enclosing_split(known.block):
             names = (*names, "blast_radius")
         canonical = gate_aliases(names).get(written)
-        if canonical is None:
-            close = nearest(written, names)
-            self.collector.add(
-                "G308",
-                f"step `{known.step.name.value}` has no gate named `{written}`",
-                entry.gate.span,
-                label=f"did you mean `gate.{close}`?" if close else "no such gate",
-                help=f"it has: {', '.join(names)}" if names else "it has no gate",
-            )
+        if canonical is None and not self.references.doubts.about(known.step):
+            say = self.references.say
+            say.no_gate(known.step.name.value, written, names, entry.gate.span, prefix="gate.")
         return canonical or written
 
-    def _call(self, call: syntax.CallSyntax | None, place: Place) -> ir.Invocation:
+    def _call(self, call: syntax.CallSyntax | None, place: Place, *, judges: bool = False) -> ir.Invocation:
         assert call is not None, "the parser gives every call step its call"
-        given = {name.value: (name, value) for name, value in call.inputs}
-        bindings = {name: self._template(value, place) for name, (_, value) in given.items()}
-        callee = self.surroundings.callee(call.workflow)
-        if callee is None:
-            empty = ir.Workflow(call.workflow.value, (), ir.Limits(), (), call.span.file, call.span)
-            return ir.Invocation(empty, (), call.span)
-        for name in callee.inputs:
-            if name not in bindings and (value := self._inherited(name, call, place)):
-                bindings[name] = value
-        self._report_unused(given, callee)
-        bound = tuple(ir.Binding(n, t) for n, t in sorted(bindings.items()) if n in callee.inputs or n == "spec")
-        return ir.Invocation(callee, bound, call.span)
-
-    def _inherited(self, name: str, call: syntax.CallSyntax, place: Place) -> ir.Template | None:
-        """The caller's own value of this name: an input that it has too. Otherwise the input is missing."""
-        if name in self.references.inputs:
-            return ir.Template((ir.Reference(ir.InputTarget(name), f"{{{name}}}", call.span),), call.span)
-        self.collector.add(
-            "G311",
-            f"the call of `{call.workflow.value}` does not give its input `{name}`",
-            call.workflow.span,
-            label=f"`{name}` is missing",
-            help=f"add `{name}: …` to the call",
-        )
-        return None
-
-    def _report_unused(self, given: dict[str, tuple[Scalar, Scalar]], callee: ir.Workflow) -> None:
-        for name, (key, _) in given.items():
-            if name in callee.inputs or name == "spec":
-                continue
-            close = nearest(name, callee.inputs)
-            self.collector.add(
-                "G312",
-                f"`{callee.name}` never reads its input `{name}`",
-                key.span,
-                label=f"did you mean `{close}`?" if close else "not used",
-                help=f"its inputs: {', '.join(callee.inputs) or 'none'}",
-            )
+        given = {name.value: self._template(value, place) for name, value in call.inputs}
+        return self.calls.bind(call, given, judges=judges)
 
 
 def _guard(guard: syntax.GuardSyntax, kind: str) -> ir.Guard:

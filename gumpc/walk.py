@@ -38,7 +38,8 @@ def agents(step: ir.Step) -> Iterator[ir.Template]:
         return
     if isinstance(step, ir.AgentStep) and step.agent:
         yield step.agent
-    yield from (entry.agent for entry in step.retry.entries if entry.agent)
+    for entry in step.retry.entries:
+        yield from (agent for agent in (entry.agent, entry.replan) if agent)
 
 
 def literal(template: ir.Template) -> str | None:

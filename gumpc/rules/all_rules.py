@@ -1,4 +1,4 @@
-"""The rules, listed by hand: what is checked beyond names, and in which order."""
+"""The rules, listed by hand: what is checked against the configuration and the repository, and in which order."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from gumpc import ir, walk
 from gumpc.diagnostics import Collector
-from gumpc.rules import agents, context_files, gate_commands, globs, validators
+from gumpc.rules import agents, context_files, gate_commands
 from gumpc.rules.world import Rule, World
 
 ALL_RULES: tuple[Rule, ...] = (
     agents.check,
-    globs.check,
-    validators.check,
     context_files.check,
     gate_commands.check,
 )

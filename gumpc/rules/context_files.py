@@ -19,7 +19,7 @@ def check(step: ir.Step, world: World, collector: Collector) -> None:
 
 
 def _check_path(path: str, context: ir.FileContext, world: World, collector: Collector) -> None:
-    if isabs(path) or normpath(path).startswith(".."):
+    if isabs(path) or normpath(path).split("/")[0] == "..":
         collector.add("G602", f"`{path}` leaves the repository", context.path.span, label="a path outside")
     elif world.read is not None and world.read(path) is None:
         required = context.required
