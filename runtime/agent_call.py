@@ -10,25 +10,27 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
+from typing import NoReturn
 
 from gumpc import ir
 from gumpc.agent_names import AgentSpec
 from gumpc.plan import PlanNode
 from runtime import events as ev
-from runtime.agents.protocol import Adapter, AgentEvent, Launch, Outcome, SessionSeen, Turn
-from runtime.attempt import PROMPT, CallReport, call_agent, recover_call
+from runtime.agents.protocol import Adapter, AgentEvent, Launch, Outcome, Turn
+from runtime.attempt import PROMPT, CallReport, call_agent, ended_by_itself, forget_call, recover_call
 from runtime.clock import Clock
 from runtime.errors import ExitCode
 from runtime.files import write_atomic
-from runtime.guards import Guards, RunLimits
+from runtime.guards import Guards, RunLimits, Trip
 from runtime.inputs import Preparer, StepInputs
 from runtime.journal import Journal
+from runtime.launching import Launching
 from runtime.outputs import OutputError, read_output
-from runtime.prompt import compose, failure_context
 from runtime.retry import Overrides
 from runtime.runs import RunDirectory
-from runtime.state import Attempt, StepState
-from runtime.view import Moment, View, error_of
+from runtime.state import Attempt
+from runtime.view import Moment, View
 from runtime.workbench import commit_of
 from runtime.workspace import Slot
 
@@ -68,25 +70,35 @@ class AgentCaller:
     adapter: Callable[[AgentSpec], Adapter]
     environment: Mapping[str, str]
     clock: Clock
+    launching: Launching
     limits: Callable[[], RunLimits]
     observe: Observer
 
-    def perform(self, node: PlanNode, step: ir.AgentStep, overrides: Overrides, inputs: StepInputs) -> None:
-        """Call the agent for the latest attempt of the step, or take up the call that an earlier process made."""
+    def perform(
+        self, node: PlanNode, step: ir.AgentStep, overrides: Overrides, inputs: Callable[[], StepInputs]
+    ) -> None:
+        """Call the agent for the latest attempt of the step, or take up the call that an earlier process made.
+
+        `inputs` is asked only when a call has to be made: a context command would take the place of the files that
+        the earlier call left.
+        """
         state = self.journal.state.step(node.id)
         attempt = state.last
         assert attempt is not None, "an attempt has started before its agent is called"
         agent = self.preparer.agent(attempt.agent, node)
         adapter = self.adapter(agent)
-        launch = self._launch(node, step, overrides, inputs, state, agent)
-        if attempt.launched and self._recover(node, step, attempt, adapter, launch):
-            return
-        for _ in range(2):
-            report = self._call(node, step, attempt, adapter, launch)
-            if report.outcome.failure != "session_not_found" or launch.session_id is None:
-                break
-            self.journal.append(ev.SessionLost(node.id, attempt.number, launch.session_id))
-            launch = replace(launch, session_id=None)
+
+        def launch() -> Launch:
+            directory, can_resume = str(self.slot().path), adapter.capabilities.resume
+            return self.launching.launch(
+                node, step, overrides, inputs(), state, agent, directory=directory, can_resume=can_resume
+            )
+
+        report = self._recovered(node, step, attempt, adapter, agent) if attempt.launched else None
+        report = report or self._call(node, step, attempt, adapter, launch())
+        if report.outcome.failure == "session_not_found" and attempt.session_id:
+            self.journal.append(ev.SessionLost(node.id, attempt.number, attempt.session_id))
+            report = self._call(node, step, attempt, adapter, replace(launch(), session_id=None))
         self._record(node, step, attempt, report)
 
     def _call(
@@ -96,6 +108,7 @@ class AgentCaller:
         slot.goto(attempt.tree, commit=self.commit_of(attempt.tree))
         slot.clear_out()
         folder = self.run.create_attempt_folder(node.id, attempt.number)
+        forget_call(folder)
         slot.occupy(self._occupant(node, attempt))
         write_atomic(folder / PROMPT, launch.prompt.encode("utf-8", "surrogatepass"))
         self.journal.append(
@@ -111,7 +124,7 @@ class AgentCaller:
             )
         )
         guards = Guards(step.guard, self.limits())
-        with self._recorded_if_interrupted(node, attempt, guards):
+        with self._recorded_if_interrupted(node, attempt, guards, folder):
             return call_agent(
                 adapter,
                 launch,
@@ -123,101 +136,99 @@ class AgentCaller:
             )
 
     @contextlib.contextmanager
-    def _recorded_if_interrupted(self, node: PlanNode, attempt: Attempt, guards: Guards) -> Iterator[None]:
-        """An interrupt ends the agent; what it had spent goes on record, and the attempt can be made again."""
+    def _recorded_if_interrupted(
+        self, node: PlanNode, attempt: Attempt, guards: Guards, folder: Path
+    ) -> Iterator[None]:
+        """An interrupt ends the agent; what it had spent goes on record, and the attempt can be made again.
+
+        Unless the agent had just ended by itself: its answer is on disk then, and will be taken up.
+        """
         began = self.clock.monotonic()
         try:
             yield
         except BaseException:
-            spent = round((self.clock.monotonic() - began) * 1000)
-            usage, cost = guards.usage, guards.cost
-            self.journal.append(
-                ev.AgentKilled(
-                    node.id, attempt.number, "interrupted", spent, usage, cost or 0.0, guards.turns, in_flight=True
+            if not ended_by_itself(folder):
+                spent = round((self.clock.monotonic() - began) * 1000)
+                cost = guards.cost if guards.cost is not None or guards.usage.total else 0.0
+                self.journal.append(
+                    ev.AgentKilled(
+                        node.id, attempt.number, "interrupted", spent, guards.usage, cost, guards.turns, in_flight=True
+                    )
                 )
-            )
             raise
 
     def _on_event(self, node: PlanNode, attempt: Attempt, event: AgentEvent, guards: Guards) -> None:
         if isinstance(event, Turn):
             self.journal.append(ev.TurnCompleted(node.id, attempt.number, guards.turns, guards.usage, guards.cost))
-        if isinstance(event, SessionSeen):
-            attempt.session_id = event.session_id
         self.observe(node, event, guards)
 
-    def _recover(self, node: PlanNode, step: ir.AgentStep, attempt: Attempt, adapter: Adapter, launch: Launch) -> bool:
-        """Take up a call made by a process that died; False when it has to be made again."""
-        report = recover_call(adapter, launch, self.run.path / attempt.launched)
-        ended = report is not None and report.exit.reason == "exited"
-        if report and ended and self.slot().occupant() == self._occupant(node, attempt):
-            self._record(node, step, attempt, report)
-            return True
-        outcome = report.outcome if report else Outcome()
-        self.journal.append(
-            ev.AgentKilled(
-                node.id,
-                attempt.number,
-                "the run ended while it was working",
-                round(report.exit.seconds * 1000) if report else 0,
-                outcome.usage,
-                outcome.cost if report else None,
-                outcome.turns,
-                outcome.session_id,
-                in_flight=True,
-            )
-        )
-        return False
+    def _recovered(
+        self, node: PlanNode, step: ir.AgentStep, attempt: Attempt, adapter: Adapter, agent: AgentSpec
+    ) -> CallReport | None:
+        """The report of a call made by a process that died; None, on record, when it has to be made again."""
+        slot, guards = self.slot(), Guards(step.guard, self.limits())
+        launch = Launch("", str(slot.path), agent.model, attempt.session_id or None)
+        report = recover_call(adapter, launch, self.run.path / attempt.launched, guards)
+        if report.exit.reason == "stopped" and attempt.guard and not report.trip:
+            report = replace(report, trip=Trip(attempt.guard, "a limit was passed before the run ended"))
+        if report.trip or report.exit.reason == "flooded":
+            return report
+        if report.exit.reason == "exited" and slot.occupant() == self._occupant(node, attempt):
+            return report
+        self._killed(node, attempt, report, "the run ended while it was working", in_flight=True)
+        return None
 
     def _record(self, node: PlanNode, step: ir.AgentStep, attempt: Attempt, report: CallReport) -> None:
-        outcome = report.outcome
-        milliseconds = round(report.exit.seconds * 1000)
+        outcome, trip = report.outcome, report.trip
         if limit := _limit_passed(report):
-            trip = report.trip
             guard, reason = limit
             self.journal.append(ev.GuardTriggered(node.id, attempt.number, guard, reason))
-            self.journal.append(
-                ev.AgentKilled(
-                    node.id,
-                    attempt.number,
-                    reason,
-                    milliseconds,
-                    outcome.usage,
-                    outcome.cost,
-                    outcome.turns,
-                    outcome.session_id,
-                )
-            )
+            self._killed(node, attempt, report, reason, guard=guard)
             if trip and trip.scope == "run":
                 self.journal.append(ev.BudgetExceeded(node.id, trip.guard, trip.limit, trip.spent))
             return
+        if report.exit.reason == "not_started":
+            self._stop(node, attempt, report, "not_installed", f"the agent cannot be started: {report.exit.message}")
         if outcome.failure in STOPPING:
-            self._stop(node, attempt, report, milliseconds)
-        self._answered(node, step, attempt, report, milliseconds)
+            self._stop(node, attempt, report, outcome.failure, outcome.message)
+        self._answered(node, step, attempt, report)
 
-    def _stop(self, node: PlanNode, attempt: Attempt, report: CallReport, milliseconds: int) -> None:
+    def _stop(self, node: PlanNode, attempt: Attempt, report: CallReport, kind: str, message: str) -> NoReturn:
+        self._killed(node, attempt, report, message, in_flight=True)
+        raise RunStopped(kind, message, node.id)
+
+    def _killed(
+        self,
+        node: PlanNode,
+        attempt: Attempt,
+        report: CallReport,
+        reason: str,
+        *,
+        in_flight: bool = False,
+        guard: str = "",
+    ) -> None:
         outcome = report.outcome
         self.journal.append(
             ev.AgentKilled(
-                node.id,
-                attempt.number,
-                outcome.message,
-                milliseconds,
-                outcome.usage,
-                outcome.cost,
-                outcome.turns,
-                outcome.session_id,
-                in_flight=True,
+                step=node.id,
+                attempt=attempt.number,
+                reason=reason,
+                duration_ms=round(report.exit.seconds * 1000),
+                usage=outcome.usage,
+                cost_usd=outcome.cost if report.spoke else 0.0,
+                turns_partial=outcome.turns,
+                session_id=outcome.session_id,
+                in_flight=in_flight,
+                guard=guard,
             )
         )
-        raise RunStopped(str(outcome.failure), outcome.message, node.id)
 
-    def _answered(
-        self, node: PlanNode, step: ir.AgentStep, attempt: Attempt, report: CallReport, milliseconds: int
-    ) -> None:
+    def _answered(self, node: PlanNode, step: ir.AgentStep, attempt: Attempt, report: CallReport) -> None:
         slot, outcome = self.slot(), report.outcome
         tree = slot.snapshot(base=attempt.tree)
         failure, message, values = str(outcome.failure or ""), outcome.message, dict[str, str]()
-        if not failure and step.worktree != "read-write" and tree != attempt.tree:
+        may_write = step.worktree == "read-write" and not step.guard.no_write
+        if not failure and not may_write and tree != attempt.tree:
             changed = ", ".join(c.path for c in self.view.repository.changed(attempt.tree, tree))
             failure, message, tree = "guard", f"it changed files, and this step may not write: {changed}", attempt.tree
             self.journal.append(ev.GuardTriggered(node.id, attempt.number, "no_write", message))
@@ -229,7 +240,7 @@ class AgentCaller:
                 attempt=attempt.number,
                 tree=tree,
                 exit_code=report.exit.code,
-                duration_ms=milliseconds,
+                duration_ms=round(report.exit.seconds * 1000),
                 usage=outcome.usage,
                 cost_usd=outcome.cost,
                 turns=outcome.turns,
@@ -258,66 +269,6 @@ class AgentCaller:
         if output.judgement.passed:
             return "", "", values
         return "verdict", output.judgement.comments or "the verdict is false, without comments", values
-
-    def _launch(
-        self,
-        node: PlanNode,
-        step: ir.AgentStep,
-        overrides: Overrides,
-        inputs: StepInputs,
-        state: StepState,
-        agent: AgentSpec,
-    ) -> Launch:
-        session = self._session(node, step, overrides, state)
-        return Launch(
-            prompt=self._prompt(node, step, overrides, inputs, state, session),
-            directory=str(self.slot().path),
-            model=agent.model,
-            session_id=session,
-            fork=len(state.attempts) == 1,
-            read_only=step.worktree != "read-write",
-            max_turns=step.guard.max_turns,
-            max_budget=step.guard.max_budget,
-        )
-
-    def _session(self, node: PlanNode, step: ir.AgentStep, overrides: Overrides, state: StepState) -> str | None:
-        """The session to go on in: the source's on attempt 1, the step's own after it, none after a change of agent."""
-        before = state.attempts[-2] if len(state.attempts) > 1 else None
-        agent = state.attempts[-1].agent
-        if before is None:
-            source = self.preparer.session_source(node, step)
-            found = self.journal.state.peek(source) if source else None
-            return found.session_id or None if found and self._same_cli(found.agent, agent, node) else None
-        if overrides.session == "new" or before.agent != agent:
-            return None
-        return before.session_id or None
-
-    def _same_cli(self, one: str, other: str, node: PlanNode) -> bool:
-        return self.preparer.agent(one, node).adapter == self.preparer.agent(other, node).adapter
-
-    def _prompt(
-        self,
-        node: PlanNode,
-        step: ir.AgentStep,
-        overrides: Overrides,
-        inputs: StepInputs,
-        state: StepState,
-        session: str | None,
-    ) -> str:
-        failed = tuple(state.attempts[:-1])
-        if not failed:
-            return compose(inputs.prompt, inputs.context, inputs.rules)
-        moment = Moment(node, failed)
-        if overrides.prompt:
-            return compose(self.view.render(overrides.prompt, moment), inputs.context, inputs.rules)
-        told = failure_context(
-            number=len(failed) + 1,
-            attempts=step.retry.attempts,
-            error=error_of(failed[-1]),
-            same_session=session is not None,
-        )
-        prompt = self.view.render(step.prompt, moment) if step.prompt else ""
-        return compose(prompt, inputs.context, inputs.rules, told)
 
     def moment(self, node: PlanNode) -> Moment:
         """The moment after the attempts made so far, in which overrides are read."""

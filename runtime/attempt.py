@@ -6,8 +6,9 @@ crash, by the same code, from the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.agents.protocol import Adapter, AgentEvent, Launch, Outcome, StreamParser, Wrote
@@ -21,12 +22,16 @@ MAX_STDERR = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """How a call ended; `trip` is the limit that ended it, `first_write` seconds until the first file was written."""
+    """How a call ended; `trip` is the limit that ended it, `first_write` seconds until the first file was written.
+
+    `spoke` is false when not a byte of its stream is there, so that it can't have spent anything.
+    """
 
     outcome: Outcome
     exit: Exit
     trip: Trip | None = None
     first_write: float | None = None
+    spoke: bool = True
 
 
 def call_agent(
@@ -65,17 +70,32 @@ def call_agent(
     return _report(parser, ended, folder, guards.trip, first_write[0] if first_write else None)
 
 
-def recover_call(adapter: Adapter, launch: Launch, folder: Path) -> CallReport | None:
-    """The report of a call that an earlier process began; None when there is no trace of how it ended."""
-    ended = read_record(folder / RECORD)
-    if ended is None:
-        return None
+def recover_call(adapter: Adapter, launch: Launch, folder: Path, guards: Guards) -> CallReport:
+    """The report of a call that an earlier process began, with `guards` fed as they were then.
+
+    Where nobody saw how it ended it is `orphaned`, with what its stream tells until then.
+    """
+    ended = read_record(folder / RECORD) or Exit("orphaned", None, None, 0.0)
     parser = adapter.parser(launch)
-    with open(folder / STREAM, "rb") as stream:
+    spoke = False
+    with contextlib.suppress(FileNotFoundError), open(folder / STREAM, "rb") as stream:
         for line in stream:
-            for _ in parser.feed(line.rstrip(b"\n")):
-                pass
-    return _report(parser, ended, folder, None, None)
+            spoke = True
+            for event in parser.feed(line.rstrip(b"\n")):
+                guards.feed(event)
+    return replace(_report(parser, ended, folder, guards.trip, None), spoke=spoke)
+
+
+def ended_by_itself(folder: Path) -> bool:
+    """Whether the call that has its artifacts in `folder` is on record as one that nobody ended."""
+    ended = read_record(folder / RECORD)
+    return ended is not None and ended.reason == "exited"
+
+
+def forget_call(folder: Path) -> None:
+    """Remove what an earlier call left in `folder`, which must not pass for the next one's."""
+    for name in (RECORD, STREAM, ERRORS):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _report(

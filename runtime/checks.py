@@ -33,14 +33,20 @@ TreeKey = Callable[[str], str]
 
 @dataclass(slots=True)
 class Checker:
-    """Judges the gates of steps. `recheck` makes kept verdicts not count."""
+    """Judges the gates of steps.
+
+    `disregards` says of which nodes kept verdicts do not count, `keeps` whether verdicts are kept at all, `out_of_time`
+    that the run's time is over.
+    """
 
     view: View
     config: Config
     cache: Cache
     tree_key: TreeKey
     environment: Mapping[str, str]
-    recheck: bool = False
+    disregards: Callable[[str], bool] = lambda node: False
+    keeps: bool = True
+    out_of_time: Callable[[], bool] = lambda: False
 
     def known(self, node: PlanNode, judged: Judged) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
         """The verdicts that are known without running anything, and the names of the gates that must run."""
@@ -58,13 +64,14 @@ class Checker:
     ) -> tuple[Verdict, ...]:
         """Every gate's verdict, in order; those that are known are not run again, those that pass are kept.
 
-        Raises RunError where the machine or the config, not the step, is at fault.
+        Raises RunError where the machine or the config, not the step, is at fault, and GateStopped when the run's time
+        is over.
         """
         bench = Bench(
             directory=directory,
             environment=self.environment,
             artifacts=artifacts,
-            run=lambda command, stop: process.run(command, stop=stop),
+            run=lambda command, stop: process.run(command, stop=lambda: stop() or self.out_of_time()),
             configured=self.config.validation.commands,
             timeout=self.config.validation.timeout,
             error_limit=self.config.error_context.max_error_chars,
@@ -115,7 +122,7 @@ class Checker:
         absent = self._absent(command)
         if command is None or absent:
             return self._without_command(check, absent, node)
-        if self.recheck or not gate.cache:
+        if self.disregards(node.id) or not gate.cache:
             return None
         return verdict_from(self.cache.get("gate", _key(check, command, self.tree_key(judged.tree))))
 
@@ -143,7 +150,7 @@ class Checker:
 
     def _keep(self, gate: ir.Gate, check: Check, judged: Judged, verdict: Verdict) -> None:
         command = self._command(check, judged)
-        if verdict.passed and not verdict.skipped and command is not None and gate.cache:
+        if self.keeps and verdict.passed and not verdict.skipped and command is not None and gate.cache:
             self.cache.put("gate", _key(check, command, self.tree_key(judged.tree)), to_payload(verdict))
 
     def _blast_radius(self, node: PlanNode, judged: Judged) -> tuple[Verdict, ...]:

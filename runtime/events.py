@@ -64,12 +64,16 @@ class StepSkipped:
     saved_usd: float | None = None
     saved_ms: int = 0
     session_id: str = ""
+    tasks: tuple[Task, ...] | None = None
     type: Literal["step_skipped"] = "step_skipped"
 
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """One attempt of a step begins from `tree`; `reason` says why the step runs at all."""
+    """One attempt of a step begins from `tree`; `reason` says why the step runs at all.
+
+    `signature` is a digest of how the attempt is set up, apart from what the failures before it say.
+    """
 
     step: str
     agent: str
@@ -81,6 +85,7 @@ class StepStarted:
     key: str = ""
     item: str = ""
     reason: str = ""
+    signature: str = ""
     type: Literal["step_started"] = "step_started"
 
 
@@ -136,7 +141,10 @@ class AgentCompleted:
 
 @dataclass(frozen=True, slots=True)
 class AgentKilled:
-    """We ended the agent's process, or found it dead with the runtime; what it spent counts all the same."""
+    """We ended the agent's process, or found it dead with the runtime; what it spent counts all the same.
+
+    `in_flight` means that the attempt is not over: its call is made again. `guard` is the limit that was passed.
+    """
 
     step: str
     attempt: int
@@ -147,6 +155,7 @@ class AgentKilled:
     turns_partial: int
     session_id: str = ""
     in_flight: bool = False
+    guard: str = ""
     type: Literal["agent_killed"] = "agent_killed"
 
 

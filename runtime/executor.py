@@ -17,17 +17,28 @@ from runtime import events as ev
 from runtime.agent_call import AgentCaller
 from runtime.checks import Checker
 from runtime.freshness import Decision, Freshness
+from runtime.gates.check import GateStopped
 from runtime.gates.verdict import Verdict
 from runtime.inputs import StepInputs
 from runtime.journal import Journal
 from runtime.outputs import parse_tasks
 from runtime.retry import Overrides
 from runtime.runs import RunDirectory
-from runtime.scheduler import Begin, CallAgent, Command, End, Finish, GiveUp, JudgeGates, Retry, next_commands
-from runtime.state import Attempt, StepState
+from runtime.scheduler import (
+    Begin,
+    CallAgent,
+    Command,
+    End,
+    Finish,
+    GiveUp,
+    JudgeGates,
+    Retry,
+    failure_of,
+    next_commands,
+)
+from runtime.state import Attempt, RunState, StepState
 from runtime.storing import Storing, skipped_event
 from runtime.view import Judged, View, error_of
-from runtime.workspace import Slot
 
 
 @dataclass(slots=True)
@@ -41,7 +52,7 @@ class Executor:
     caller: AgentCaller
     storing: Storing
     run: RunDirectory
-    slot: Callable[[], Slot]
+    visit: Callable[[str], Path]
     on_plan: Callable[[Plan], None]
     _inputs: dict[str, StepInputs] = field(default_factory=dict)
 
@@ -56,7 +67,13 @@ class Executor:
             command = commands[0]
             if isinstance(command, End):
                 return self._end(command.status)
-            self._perform(command)
+            if passed := limit_passed(self.journal.state, command):
+                self.journal.append(ev.BudgetExceeded(command.node.id, *passed))
+                continue
+            try:
+                self._perform(command)
+            except GateStopped:
+                self.journal.append(ev.BudgetExceeded(command.node.id, *time_spent(self.journal.state)))
 
     def _perform(self, command: Command) -> None:
         match command:
@@ -100,9 +117,6 @@ class Executor:
         self.journal.append(skipped_event(decision, verdicts))
         if decision.stored:
             self.storing.remember_latest(decision)
-            if decision.stored.tasks is not None:
-                self.journal.append(ev.StateUpdated(decision.node.id, {}, decision.stored.tasks))
-        self._write_state()
 
     def _regate(self, decision: Decision) -> None:
         """Run the gates that have not judged the stored result yet; the agent is called only if one fails."""
@@ -118,9 +132,11 @@ class Executor:
     def _start(self, decision: Decision, *, reason: str = "") -> None:
         step = decision.node.step
         agent = decision.inputs.agent.name if decision.inputs else ""
+        signature = ""
         if decision.inputs:
             self._inputs[decision.node.id] = decision.inputs
             self.storing.keep_manifest(decision, self.run)
+            signature = self.freshness.signature(decision.inputs, decision.node, [])
         self.journal.append(
             ev.StepStarted(
                 step=decision.node.id,
@@ -133,14 +149,13 @@ class Executor:
                 key=decision.key,
                 item=decision.node.tasks[-1][1] if decision.node.tasks else "",
                 reason=reason or decision.reason,
+                signature=signature,
             )
         )
 
     def _call(self, node: PlanNode, overrides: Overrides) -> None:
         assert isinstance(node.step, ir.AgentStep), "only agent steps have agents"
-        inputs = self._inputs.get(node.id) or self.freshness.preparer.prepare(node, node.step)
-        self._inputs[node.id] = inputs
-        self.caller.perform(node, node.step, overrides, inputs)
+        self.caller.perform(node, node.step, overrides, lambda: self._inputs_of(node))
 
     def _judge(self, node: PlanNode) -> None:
         state = self.journal.state.step(node.id)
@@ -170,9 +185,7 @@ class Executor:
 
     def _run_gates(self, node: PlanNode, judged: Judged, *, attempt: int) -> tuple[Verdict, ...]:
         def directory() -> Path:
-            slot = self.slot()
-            slot.goto(judged.tree, commit=self.caller.commit_of(judged.tree))
-            return slot.path
+            return self.visit(judged.tree)
 
         artifacts = self.run.create_attempt_folder(node.id, max(attempt, 1))
         return self.checker.judge(node, judged, directory=directory, artifacts=artifacts)
@@ -192,8 +205,11 @@ class Executor:
         self._complete(node, "pass", tree, commit)
 
     def _inputs_of(self, node: PlanNode) -> StepInputs:
+        """What the step was begun with; made again where another process has begun it."""
         assert isinstance(node.step, ir.AgentStep), "only agent steps have inputs"
-        return self._inputs.get(node.id) or self.freshness.preparer.prepare(node, node.step)
+        if node.id not in self._inputs:
+            self._inputs[node.id] = self.freshness.keyed(node, node.step)[0]
+        return self._inputs[node.id]
 
     def _tasks(self, node: PlanNode, attempt: Attempt) -> tuple[Task, ...] | None:
         if not isinstance(node.step, ir.AgentStep) or node.step.type != "split":
@@ -223,8 +239,15 @@ class Executor:
                 tree_in=state.tree_in,
                 key=state.key,
                 item=node.tasks[-1][1] if node.tasks else "",
+                signature=self._signature(node, state),
             )
         )
+
+    def _signature(self, node: PlanNode, state: StepState) -> str:
+        if not isinstance(node.step, ir.AgentStep) or node.step.agent is None:
+            return ""
+        failures = [failure_of(attempt) for attempt in state.attempts]
+        return self.freshness.signature(self._inputs_of(node), node, failures)
 
     def _give_up(self, node: PlanNode) -> None:
         state = self.journal.state.step(node.id)
@@ -259,3 +282,24 @@ class Executor:
 
     def _write_state(self) -> None:
         self.storing.write_state(self.view, self.run)
+
+
+def limit_passed(state: RunState, command: Command) -> tuple[str, float, float] | None:
+    """The run's limit that leaves nothing for a command, with the limit and what is spent of it.
+
+    Keeping what has passed is always within the limits; without money or tokens left, gates still run.
+    """
+    takes_time = isinstance(command, Begin | CallAgent | JudgeGates)
+    if takes_time and state.max_timeout is not None and state.duration_ms >= state.max_timeout * 1000:
+        return time_spent(state)
+    if isinstance(command, CallAgent) and state.max_budget is not None and state.priced_cost >= state.max_budget:
+        return "max_budget", state.max_budget, state.priced_cost
+    if isinstance(command, CallAgent) and state.max_tokens is not None and state.usage.total >= state.max_tokens:
+        return "max_tokens", state.max_tokens, state.usage.total
+    return None
+
+
+def time_spent(state: RunState) -> tuple[str, float, float]:
+    """The run's time limit in seconds, which is over, and what is used up of it as of the latest event."""
+    limit = state.max_timeout or 0.0
+    return "max_timeout", limit, max(limit, state.duration_ms / 1000)

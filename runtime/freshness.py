@@ -20,8 +20,9 @@ from runtime.cache import Cache
 from runtime.checks import Checker
 from runtime.gates.verdict import Verdict
 from runtime.inputs import Preparer, StepInputs, describe
+from runtime.prompt import failure_context
 from runtime.results import Latest, Stored, latest_from, stored_from
-from runtime.retry import Failure, overrides_for
+from runtime.retry import Failure, Overrides, overrides_for
 from runtime.view import Judged, Moment, View
 
 Action = Literal["skip", "regate", "run", "pass"]
@@ -72,10 +73,25 @@ class Freshness:
         """What an attempt after these failures is set up with, apart from what the failures themselves say."""
         overrides = overrides_for(inputs.step.retry, failures)
         moment = Moment(node)
-        agent = self.view.render(overrides.agent, moment) if overrides.agent else ""
+        agent = self._agent_of(overrides, node) if overrides.agent else ""
         prompt = overrides.prompt or inputs.step.prompt
         text = self.view.render_open(prompt, moment) if prompt else ""
-        return digest_of([agent, overrides.session, overrides.reset, overrides.prompt is not None, text])
+        told: list[object] = []
+        if failures:
+            told = [self.view.max_error_chars, self.view.max_diff_chars]
+            told += [] if overrides.prompt else [failure_context(number=0, attempts=0, error="", same_session=False)]
+        return digest_of([agent, overrides.session, overrides.reset, overrides.prompt is not None, text, *told])
+
+    def _agent_of(self, overrides: Overrides, node: PlanNode) -> list[str]:
+        """The agent that the overrides put in place, by what it is and not by its name alone."""
+        assert overrides.agent is not None, "asked only when there is one"
+        name = self.view.render_open(overrides.agent, Moment(node)).strip()
+        spec = self.preparer.find_agent(name)
+        return [name, spec.adapter, spec.model or "", self.preparer.agent_recipe(spec)] if spec else [name]
+
+    def keyed(self, node: PlanNode, step: ir.AgentStep) -> tuple[StepInputs, Manifest]:
+        """The step's inputs as they are now, with the key that they make."""
+        return self._keyed(node, self.preparer.prepare(node, step))
 
     def latest(self, node: PlanNode) -> Latest | None:
         """What the step's key was made of when it last passed in this repository."""
@@ -86,7 +102,7 @@ class Freshness:
         return digest_of([self.view.plan.workflow.name, node.id])
 
     def _agent_step(self, node: PlanNode, step: ir.AgentStep) -> Decision:
-        inputs, made = self._keyed(node, self.preparer.prepare(node, step))
+        inputs, made = self.keyed(node, step)
         run = Decision(node, "run", "", inputs.tree, inputs, made, latest=self.latest(node))
         if not step.cache:
             return replace(run, reason="its `cache` is false")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import fsencode
 from posixpath import isabs, normpath
 
 from gumpc import ir
 from gumpc.agent_names import AgentSpec, resolve_agent
 from gumpc.config import Config
-from gumpc.digest import Sink
+from gumpc.digest import Sink, digest_of
 from gumpc.plan import PlanNode
 from gumpc.shell import variable
 from runtime.errors import RunError
@@ -37,7 +38,7 @@ class StepInputs:
     prompt: str
     context: tuple[Piece, ...]
     rules: str
-    session: str
+    session: tuple[str, str]
     tree: str
     tree_key: str
     copy: int = 0
@@ -59,7 +60,9 @@ def describe(inputs: StepInputs, sink: Sink) -> None:
     for piece in inputs.context:
         sink.field(piece.label, piece.text)
     sink.part("session")
-    sink.field("from", inputs.session)
+    sink.field("from", inputs.session[0])
+    if inputs.session[1]:
+        sink.field("session", inputs.session[1])
     sink.part("tree")
     sink.field("id", inputs.tree_key)
     if inputs.copy:
@@ -86,7 +89,7 @@ class Preparer:
         return StepInputs(
             step=step,
             agent=agent,
-            agent_recipe=self._agent_recipe(agent),
+            agent_recipe=self.agent_recipe(agent),
             prompt=self.view.render(step.prompt, moment) if step.prompt else "",
             context=tuple(p for c in step.context if (p := self._context(c, moment, tree, warnings))),
             rules=rules(step, self.view.task_of(node)),
@@ -97,28 +100,49 @@ class Preparer:
         )
 
     def tree_key(self, tree: str, globs: tuple[str, ...] = ()) -> str:
-        """What counts of a tree: all but `.gump/` and our own files, or only the entries that match `globs`."""
-        stripped = self.view.repository.key_tree(tree, without=self.own_files)
-        return self.view.repository.digest_of_entries(stripped, globs) if globs else stripped
+        """What counts of a tree: all but `.gump/` and our own files, or only the entries that match `globs`.
+
+        An own file that the run itself has changed is work like any other, and counts.
+        """
+        repository, start = self.view.repository, self.view.state.tree
+        find = repository.trees.find
+        same = [p for p in self.own_files if tree == start or find(tree, fsencode(p)) == find(start, fsencode(p))]
+        stripped = repository.key_tree(tree, without=same)
+        return repository.digest_of_entries(stripped, globs) if globs else stripped
 
     def agent(self, name: str, node: PlanNode) -> AgentSpec:
         """The agent of this name; raises RunError when there is none."""
-        spec = resolve_agent(name, self.config)
+        spec = self.find_agent(name)
         if spec is None:
             raise RunError(f"step {node.id}: there is no agent `{name}`", help="`gumpc check` lists the known ones")
         return spec
+
+    def find_agent(self, name: str) -> AgentSpec | None:
+        """The agent of this name, if there is one."""
+        return resolve_agent(name, self.config)
 
     def _agent_name(self, step: ir.AgentStep, moment: Moment) -> str:
         assert step.agent is not None, "a step without an agent has no inputs of its own"
         return self.view.render(step.agent, moment).strip()
 
-    def _agent_recipe(self, agent: AgentSpec) -> str:
+    def agent_recipe(self, agent: AgentSpec) -> str:
+        """What the configuration says of how an agent is started, wherever the repository lies; empty for nothing."""
         configured = self.config.agents.get(agent.adapter)
-        return " ".join(configured.command) if configured else ""
+        if configured is None:
+            return ""
+        root = str(self.view.repository.root)
+        argvs = [[part.replace(root, "") for part in argv] for argv in (configured.command, configured.resume)]
+        script = (configured.script or "").replace(root, "")
+        others = [configured.model_args, configured.model, configured.format, configured.env, configured.unset_env]
+        return digest_of([*argvs, script, *others])
 
-    def _session(self, node: PlanNode, step: ir.AgentStep) -> str:
+    def _session(self, node: PlanNode, step: ir.AgentStep) -> tuple[str, str]:
+        """The key of the step whose session goes on, and that session: what was said in it is more than its key."""
         source = self.session_source(node, step)
-        return self.view.state.peek(source).key if source else "new"
+        if not source:
+            return "new", ""
+        found = self.view.state.peek(source)
+        return found.key, found.session_id
 
     def session_source(self, node: PlanNode, step: ir.AgentStep) -> str:
         """The id of the step whose session goes on; empty for a new one."""

@@ -27,6 +27,9 @@ class Journal:
     clock: Clock
     state: RunState = field(default_factory=RunState)
     listeners: list[Listener] = field(default_factory=list)
+    seq: int = 0
+    faults: list[str] = field(default_factory=list)
+    """What listeners failed with; none of them is told of anything after that."""
 
     @classmethod
     def create(cls, path: Path, clock: Clock) -> Journal:
@@ -37,19 +40,26 @@ class Journal:
     def open(cls, path: Path, clock: Clock) -> Journal:
         """The journal of a run to go on with; a torn last record is set aside, and that is recorded."""
         ledger = Ledger.open(path)
-        journal = cls(ledger, clock, fold(ledger.records))
+        journal = cls(ledger, clock, fold(ledger.records), seq=len(ledger.records))
         if ledger.repaired:
             repair = ledger.repaired
             journal.append(LedgerRepaired(repair.line, repair.size, repair.aside.name))
         return journal
 
     def append(self, event: Event) -> None:
-        """Make an event true: durable first, then part of the state, then known to the listeners."""
+        """Make an event true: durable first, then part of the state, then known to the listeners.
+
+        A listener that fails (a display whose pipe is closed) is not asked again; the run goes on without it.
+        """
         moment = self.clock.now()
-        self.ledger.append(event.type, encode(event), ts=rfc3339(moment))
+        self.seq = self.ledger.append(event.type, encode(event), ts=rfc3339(moment)).seq
         self.state.apply(event, at_ms=milliseconds(moment))
-        for listener in self.listeners:
-            listener(event, self.state)
+        for listener in tuple(self.listeners):
+            try:
+                listener(event, self.state)
+            except Exception as error:  # whatever it is, what people see must not decide what becomes of a run
+                self.listeners.remove(listener)
+                self.faults.append(f"{type(error).__name__}: {error}")
 
     def close(self) -> None:
         """Let go of the ledger and its lock."""

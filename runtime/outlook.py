@@ -76,7 +76,5 @@ def _move_along(freshness: Freshness, decision: Decision) -> None:
         view.state.apply(ev.StepCompleted(node.id, "pass", node.kind, 0, decision.tree), at_ms=0)
         return
     view.state.apply(skipped_event(decision, decision.verdicts), at_ms=0)
-    tasks = decision.stored.tasks if decision.stored else None
-    if tasks is not None:
-        view.state.apply(ev.StateUpdated(node.id, {}, tasks), at_ms=0)
+    if decision.stored and decision.stored.tasks is not None:
         view.plan = make_plan(view.plan.workflow, view.state.tasks)

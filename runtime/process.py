@@ -134,6 +134,21 @@ def read_record(path: Path) -> Exit | None:
         return None
 
 
+def is_over(stdout: Path) -> bool:
+    """Whether no command that writes to `stdout` is there any more, also one that an earlier runtime has started."""
+    try:
+        file = os.open(stdout, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return True
+    try:
+        os.lockf(file, os.F_TEST, 0)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+
+
 def _parse_record(text: bytes) -> Exit | None:
     try:
         record = json.loads(text)

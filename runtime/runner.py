@@ -7,6 +7,7 @@ ledger counts, and every way out of here leaves a run that is over or can be res
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,31 +15,38 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from gumpc import __version__, ir
-from gumpc.agent_names import AgentSpec
 from gumpc.config_types import Config
-from gumpc.plan import Plan, make_plan
+from gumpc.plan import Plan, PlanNode, make_plan
 from runtime import events as ev
 from runtime.agent_call import AgentCaller, Observer, RunStopped
-from runtime.agents.protocol import Adapter
-from runtime.agents.registry import AgentNotOffered, adapter_for
+from runtime.agents.protocol import AgentEvent
 from runtime.cache import Cache
 from runtime.clock import Clock
 from runtime.errors import ExitCode, RunError, Terminated
 from runtime.executor import Executor
 from runtime.files import write_atomic
-from runtime.guards import RunLimits
-from runtime.journal import Journal, Listener
-from runtime.ledger import rfc3339
+from runtime.guards import Guards, RunLimits
+from runtime.journal import Journal, Listener, milliseconds
+from runtime.launching import Launching
+from runtime.ledger import LedgerDamaged, rfc3339
 from runtime.outlook import Outlook, look_ahead
 from runtime.plan_file import dump_plan, load_plan
+from runtime.preflight import (
+    offered_adapter,
+    require_agents,
+    require_inputs,
+    require_known_step,
+    require_settings,
+    starting_point,
+)
 from runtime.repository import Repository
 from runtime.runs import RunDirectory, create_run, record_status
 from runtime.state import RunState
-from runtime.storing import Storing
+from runtime.storing import Storing, state_seq
 from runtime.support import require_support
 from runtime.view import View
-from runtime.workbench import Choices, Workbench, cache_folder, clean_environment
-from runtime.workspace import hide_runtime_files, working_tree
+from runtime.workbench import Choices, Workbench, cache_folder, clean_environment, take_slot
+from runtime.workspace import Slot, hide_runtime_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Request:
     spec: str
     inputs: Mapping[str, str]
     own_files: tuple[str, ...] = ()
-    choices: Choices = Choices()
+    choices: Choices = field(default_factory=Choices)
     base: str | None = None
     dirty: bool = False
     max_budget: float | None = None
@@ -79,6 +87,24 @@ class Watchers:
     on_plan: Callable[[Plan], None] = lambda plan: None
 
 
+@dataclass(slots=True)
+class _Observing:
+    """An observer that is not asked again once it has failed."""
+
+    observe: Observer
+    journal: Journal
+    failed: bool = False
+
+    def __call__(self, node: PlanNode, event: AgentEvent, guards: Guards) -> None:
+        if self.failed:
+            return
+        try:
+            self.observe(node, event, guards)
+        except Exception as error:  # whatever it is, what people see must not end an agent's call
+            self.failed = True
+            self.journal.faults.append(f"{type(error).__name__}: {error}")
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a run's process ended."""
@@ -91,8 +117,11 @@ class Ended:
 
 def plan_ahead(request: Request, around: Surroundings) -> tuple[Plan, tuple[Outlook, ...], RunState]:
     """What a run would do now, with the tree it would start from; creates nothing."""
-    require_inputs(request)
-    commit, branch, tree = starting_point(request, around.repository)
+    require_inputs(request.workflow, request.inputs)
+    require_settings(around.config)
+    commit, branch, tree = starting_point(
+        around.repository, base=request.base, dirty=request.dirty, own_files=request.own_files
+    )
     state = RunState(workflow=request.workflow.name, commit=commit, branch=branch, tree=tree)
     view = _view(make_plan(request.workflow), state, around, request.inputs)
     with _workbench(view, around, request.choices, request.own_files) as bench:
@@ -103,22 +132,15 @@ def plan_ahead(request: Request, around: Surroundings) -> tuple[Plan, tuple[Outl
 
 def start(request: Request, around: Surroundings, watchers: Watchers) -> Ended:
     """Run a workflow from the beginning; raises RunError when it cannot be started."""
-    require_support(make_plan(request.workflow))
-    plan, outlooks, ahead = plan_ahead(request, around)
-    _require_agents(outlooks, around)
-    root, moment = around.repository.root, around.clock.now()
-    hide_runtime_files(root)
-    run = create_run(root, workflow=request.workflow.name, spec=request.spec, started=rfc3339(moment))
     static = make_plan(request.workflow)
-    write_atomic(run.workflow, request.source.encode("utf-8", "surrogatepass"))
-    write_atomic(run.spec, request.inputs.get("spec", "").encode("utf-8", "surrogatepass"))
-    write_atomic(
-        run.plan, dump_plan(static, inputs=request.inputs, own_files=request.own_files, agent=request.choices.agent)
-    )
+    require_support(static)
+    plan, outlooks, ahead = plan_ahead(request, around)
+    require_agents(outlooks, around.config, clean_environment(around.environment))
+    slot = take_slot(around.repository) if any(o.fate not in ("skip", "pass") for o in outlooks) else None
+    run = _create(request, static, around)
     journal = Journal.create(run.manifest, around.clock)
     journal.listeners += watchers.listeners
     limits = request.workflow.limits
-    budget = _least(request.max_budget, limits.max_budget) or around.config.budget.max_budget
     started = ev.RunStarted(
         run=run.id,
         workflow=request.workflow.name,
@@ -126,7 +148,7 @@ def start(request: Request, around: Surroundings, watchers: Watchers) -> Ended:
         commit=ahead.commit,
         branch=ahead.branch,
         tree=ahead.tree,
-        max_budget=budget,
+        max_budget=_least(request.max_budget, limits.max_budget) or around.config.budget.max_budget,
         max_timeout=limits.max_timeout,
         max_tokens=limits.max_tokens,
         from_step=request.choices.from_step,
@@ -135,19 +157,32 @@ def start(request: Request, around: Surroundings, watchers: Watchers) -> Ended:
     )
     view = _view(static, journal.state, around, request.inputs)
     watchers.on_plan(plan)
-    return _carry_out(run, journal, view, around, request.choices, request.own_files, watchers, started)
+    return _carry_out(run, journal, view, around, request.choices, request.own_files, watchers, started, slot)
+
+
+def _create(request: Request, plan: Plan, around: Surroundings) -> RunDirectory:
+    """The run's folder, with everything in it that going on with the run needs."""
+    root = around.repository.root
+    hide_runtime_files(root)
+    run = create_run(root, workflow=request.workflow.name, spec=request.spec, started=rfc3339(around.clock.now()))
+    write_atomic(run.workflow, request.source.encode("utf-8", "surrogatepass"))
+    write_atomic(run.spec, request.inputs.get("spec", "").encode("utf-8", "surrogatepass"))
+    write_atomic(
+        run.plan, dump_plan(plan, inputs=request.inputs, own_files=request.own_files, agent=request.choices.agent)
+    )
+    return run
 
 
 def resume(run: RunDirectory, around: Surroundings, watchers: Watchers) -> Ended:
     """Go on with a run that is not over, as it was planned; raises RunError when there is nothing to go on with."""
+    require_settings(around.config)
+    if not run.manifest.exists():
+        raise RunError(f"run {run.id[:8]} was ended before it began", help="start it with `gumpc run`")
     journal = Journal.open(run.manifest, around.clock)
     try:
-        if journal.state.status in ("passed", "failed"):
-            raise RunError(
-                f"run {run.id[:8]} is over: it {journal.state.status}",
-                help="`gumpc run` with the same workflow runs what is not done yet",
-            )
+        _require_resumable(run, journal)
         static, file = load_plan(run.plan.read_bytes(), name=str(run.plan))
+        slot = take_slot(around.repository, run_id=run.id)
     except BaseException:
         journal.close()
         raise
@@ -158,90 +193,22 @@ def resume(run: RunDirectory, around: Surroundings, watchers: Watchers) -> Ended
     view = _view(plan, state, around, file.inputs)
     watchers.on_plan(plan)
     resumed = ev.RunResumed(run.id, state.paused or state.status)
-    return _carry_out(run, journal, view, around, choices, file.own_files, watchers, resumed)
+    return _carry_out(run, journal, view, around, choices, file.own_files, watchers, resumed, slot)
 
 
-def starting_point(request: Request, repository: Repository) -> tuple[str, str, str]:
-    """The commit, the branch and the tree that a run starts from; raises RunError for uncommitted changes."""
-    head = repository.head()
-    if request.base:
-        commit = repository.resolve(request.base)
-        return commit, request.base, repository.tree_of(commit)
-    if request.dirty:
-        return head.commit, head.branch or "", working_tree(repository, ignoring=request.own_files)
-    changes = repository.uncommitted(ignoring=request.own_files)
-    if changes:
-        listed = "\n".join(f"  {change.status} {change.path}" for change in changes[:20])
-        more = f"\n  and {len(changes) - 20} more" if len(changes) > 20 else ""
+def _require_resumable(run: RunDirectory, journal: Journal) -> None:
+    """Raise RunError for a run that is over or never began, LedgerDamaged for one whose ledger has lost its end."""
+    status = journal.state.status
+    if status in ("passed", "failed"):
         raise RunError(
-            f"the working tree has changes that no commit holds\n{listed}{more}",
-            help="commit or stash them, or run on them as they are with --dirty",
+            f"run {run.id[:8]} is over: it {status}",
+            help="`gumpc run` with the same workflow runs what is not done yet",
         )
-    return head.commit, head.branch or "", head.tree
-
-
-def require_inputs(request: Request) -> None:
-    """Raise RunError when a free input of the workflow has no value."""
-    missing = [name for name in request.workflow.inputs if name not in request.inputs]
-    if missing:
-        names = ", ".join(f"`{name}`" for name in missing)
-        sets = " ".join(f"--set {name}=…" for name in missing)
-        raise RunError(
-            f"the workflow `{request.workflow.name}` reads {names}, and nothing gives a value",
-            help=f"add {sets}; if literal braces were meant, write {{{{{missing[0]}}}}}",
-        )
-
-
-def require_known_step(step: str, plan: Plan) -> None:
-    """Raise RunError when `--from` names no step; one below a split whose tasks are not known yet may be right."""
-    if not step or step in plan.by_id:
-        return
-    templates = [node.id for node in plan.nodes if node.is_template]
-    if any(len(t.split("/")) == len(step.split("/")) and t.split("/")[-1] == step.split("/")[-1] for t in templates):
-        return
-    raise RunError(f"there is no step `{step}`", help=f"its steps: {', '.join(plan.by_id)}")
-
-
-def _require_agents(outlooks: tuple[Outlook, ...], around: Surroundings) -> None:
-    """Raise RunError unless every agent that may be called is there; a step that is skipped needs none."""
-    environment = clean_environment(around.environment)
-    seen: set[str] = set()
-    for outlook in outlooks:
-        if outlook.fate in ("skip", "pass"):
-            continue
-        for name in _agent_names(outlook):
-            if name not in seen:
-                seen.add(name)
-                _require_agent(name, around.config, environment)
-
-
-def _agent_names(outlook: Outlook) -> Iterator[str]:
-    from gumpc import walk
-
-    if outlook.decision and outlook.decision.inputs:
-        yield outlook.decision.inputs.agent.name
-    for template in walk.agents(outlook.node.step):
-        name = walk.literal(template)
-        if name is not None and outlook.fate != "regate":
-            yield name
-
-
-def _require_agent(name: str, config: Config, environment: Mapping[str, str]) -> None:
-    from gumpc.agent_names import resolve_agent
-
-    spec = resolve_agent(name, config)
-    if spec is None:
-        raise RunError(f"there is no agent `{name}`", help="`gumpc check` tells the nearest known name")
-    adapter = _adapter(spec, config)
-    if adapter.find(environment) is None:
-        raise RunError(f"the agent `{name}` is not installed: {adapter.name} is not on the PATH", help=adapter.remedy())
-
-
-def _adapter(spec: AgentSpec, config: Config) -> Adapter:
-    try:
-        return adapter_for(spec, config)
-    except AgentNotOffered as error:
-        raise RunError(str(error), help=error.remedy) from None
+    if not journal.state.id:
+        raise RunError(f"run {run.id[:8]} was ended before it began", help="start it with `gumpc run`")
+    known = state_seq(run.state)
+    if known > journal.seq:
+        raise LedgerDamaged(run.manifest, journal.seq + 1, f"{known - journal.seq} records at its end are missing")
 
 
 def _view(plan: Plan, state: RunState, around: Surroundings, inputs: Mapping[str, str]) -> View:
@@ -250,7 +217,13 @@ def _view(plan: Plan, state: RunState, around: Surroundings, inputs: Mapping[str
 
 
 def _workbench(
-    view: View, around: Surroundings, choices: Choices, own_files: tuple[str, ...], *, run_id: str = ""
+    view: View,
+    around: Surroundings,
+    choices: Choices,
+    own_files: tuple[str, ...],
+    *,
+    run_id: str = "",
+    slot: Slot | None = None,
 ) -> Workbench:
     return Workbench(
         repository=around.repository,
@@ -261,6 +234,8 @@ def _workbench(
         environment=clean_environment(around.environment),
         own_files=own_files,
         run_id=run_id,
+        out_of_time=lambda: _is_out_of_time(view.state, around.clock),
+        held=slot,
     )
 
 
@@ -273,12 +248,17 @@ def _carry_out(
     own_files: tuple[str, ...],
     watchers: Watchers,
     first: ev.RunStarted | ev.RunResumed,
+    slot: Slot | None,
 ) -> Ended:
+    code = ExitCode.TERMINATED
     try:
-        with _workbench(view, around, choices, own_files, run_id=run.id) as bench, _terminating():
-            executor = _executor(run, journal, bench, around, watchers)
-            code = _guarded(executor, journal, first)
-            for warning in bench.cache.warnings:
+        with (
+            contextlib.suppress(Terminated),
+            _workbench(view, around, choices, own_files, run_id=run.id, slot=slot) as bench,
+            _terminating(),
+        ):
+            code = _guarded(_executor(run, journal, bench, around, watchers), journal, first)
+            for warning in (*bench.cache.warnings, *journal.faults):
                 journal.append(ev.StepWarned("", warning))
     finally:
         journal.close()
@@ -294,18 +274,36 @@ def _guarded(executor: Executor, journal: Journal, first: ev.RunStarted | ev.Run
         journal.append(first)
         return ExitCode.SUCCESS if executor.execute() == "passed" else ExitCode.FAILED
     except KeyboardInterrupt:
-        journal.append(ev.RunPaused(run, "interrupted", "interrupted by the user"))
-        return ExitCode.INTERRUPTED
+        return _paused(journal, ev.RunPaused(run, "interrupted", "interrupted by the user"), ExitCode.INTERRUPTED)
     except Terminated:
-        journal.append(ev.RunPaused(run, "interrupted", "ended by SIGTERM"))
-        return ExitCode.TERMINATED
+        return _paused(journal, ev.RunPaused(run, "interrupted", "ended by SIGTERM"), ExitCode.TERMINATED)
     except RunStopped as stopped:
-        journal.append(ev.RunPaused(run, stopped.kind, stopped.message, stopped.step))
-        return ExitCode.PAUSED
+        return _paused(journal, ev.RunPaused(run, stopped.kind, stopped.message, stopped.step), ExitCode.PAUSED)
     except RunError as error:
         message = f"{error.message}; {error.help}" if error.help else error.message
-        journal.append(ev.RunPaused(run, "error", message))
-        return ExitCode.PAUSED
+        return _paused(journal, ev.RunPaused(run, "error", message), ExitCode.PAUSED)
+    except OSError as error:
+        return _paused(journal, ev.RunPaused(run, "error", str(error)), ExitCode.PAUSED)
+
+
+def _paused(journal: Journal, paused: ev.RunPaused, code: ExitCode) -> ExitCode:
+    """Put the reason on record; raises RunError with it where the ledger itself can't be written."""
+    try:
+        journal.append(paused)
+    except OSError as error:
+        said = f" ({paused.message})" if paused.reason == "error" else ""
+        raise RunError(
+            f"the run cannot go on, since its ledger cannot be written: {error}{said}",
+            help="`gumpc resume` goes on with it once that is put right",
+            code=code,
+        ) from error
+    return code
+
+
+def _is_out_of_time(state: RunState, clock: Clock) -> bool:
+    if state.max_timeout is None:
+        return False
+    return state.active_ms + milliseconds(clock.now()) - state.resumed_ms >= state.max_timeout * 1000
 
 
 def _executor(
@@ -317,13 +315,14 @@ def _executor(
         preparer=bench.preparer,
         run=run,
         slot=bench.slot,
-        adapter=lambda spec: _adapter(spec, around.config),
+        adapter=lambda spec: offered_adapter(spec, around.config),
         environment=bench.environment,
         clock=around.clock,
+        launching=Launching(bench.view, bench.preparer),
         limits=lambda: _limits_left(journal.state),
-        observe=watchers.observe,
+        observe=_Observing(watchers.observe, journal),
     )
-    storing = Storing(journal, around.repository, bench.cache, bench.freshness)
+    storing = Storing(journal, around.repository, bench.cache, bench.freshness, around.config.cache.enabled)
     return Executor(
         journal=journal,
         view=bench.view,
@@ -332,7 +331,7 @@ def _executor(
         caller=caller,
         storing=storing,
         run=run,
-        slot=bench.slot,
+        visit=bench.visit,
         on_plan=watchers.on_plan,
     )
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
-from runtime.files import LockHeld, lock_holder, read_limited, sync_folder, write_atomic, write_whole
+from runtime.files import LockHeld, lock_holder, read_limited, sync_folder, write_whole
 from runtime.ledger import LOCK_NAME, LedgerDamaged, read
 
 LATEST = "latest"
@@ -27,11 +27,6 @@ INDEX_LIMIT = 64 * 2**20
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _STEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_GITIGNORE = b"""# Written by gumpc: everything here but your workflows and validators stays out of git.
-/*
-!/workflows/
-!/validators/
-"""
 
 
 class UnknownRun(LookupError):
@@ -166,9 +161,6 @@ def create_run(root: Path, *, workflow: str, spec: str, started: str) -> RunDire
     """
     folder = runs_folder(root)
     folder.mkdir(parents=True, exist_ok=True)
-    ignore = folder.parent / ".gitignore"
-    if not ignore.exists():
-        write_atomic(ignore, _GITIGNORE)
     run = RunDirectory(folder / _ids.next())
     run.artifacts.mkdir(parents=True)
     for made in (run.path, folder, folder.parent, root):

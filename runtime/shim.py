@@ -270,7 +270,16 @@ def _end(command: Command, poll: select.poll, control: int, grace: float) -> Non
 def _open_outputs(stdout: bytes, stderr: bytes) -> tuple[int, int]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
     first = os.open(stdout, flags, 0o600)
+    _claim(first)
     return (first, first if stderr == stdout else os.open(stderr, flags, 0o600))
+
+
+def _claim(output: int) -> None:
+    """Lock the output for as long as this process lives, which is longer than its command: see `process.is_over`."""
+    try:
+        os.lockf(output, os.F_TLOCK, 0)
+    except OSError:
+        pass  # a file system without locks
 
 
 def _size(outputs: tuple[int, int]) -> int:

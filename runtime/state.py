@@ -58,6 +58,7 @@ class Attempt:
     ended_ms: int = 0
     first_write_ms: int | None = None
     guard: str = ""
+    signature: str = ""
 
     @property
     def passed(self) -> bool:
@@ -222,6 +223,8 @@ def _step_skipped(run: RunState, e: ev.StepSkipped, at: int) -> None:
     step.saved, step.saved_ms = e.saved_usd, e.saved_ms
     step.values = dict(e.values)
     step.started_ms = at
+    if e.tasks is not None:
+        run.tasks[e.step] = e.tasks
 
 
 def _step_started(run: RunState, e: ev.StepStarted, at: int) -> None:
@@ -233,12 +236,12 @@ def _step_started(run: RunState, e: ev.StepStarted, at: int) -> None:
     step.reason = step.reason or e.reason
     if step.last and step.last.number == e.attempt:
         step.attempts.pop()
-    step.attempts.append(Attempt(e.attempt, e.agent, e.tree, at, overrides=step.overrides))
+    step.attempts.append(Attempt(e.attempt, e.agent, e.tree, at, overrides=step.overrides, signature=e.signature))
 
 
 def _agent_launched(run: RunState, e: ev.AgentLaunched, at: int) -> None:
     if attempt := run.step(e.step).last:
-        attempt.launched, attempt.session_id = e.artifacts, e.session_id
+        attempt.launched, attempt.session_id, attempt.guard = e.artifacts, e.session_id, ""
 
 
 def _turn_completed(run: RunState, e: ev.TurnCompleted, at: int) -> None:
@@ -267,6 +270,7 @@ def _agent_killed(run: RunState, e: ev.AgentKilled, at: int) -> None:
         step.killed_usage = step.killed_usage + e.usage
         attempt.launched = ""
         return
+    attempt.guard = e.guard or attempt.guard
     attempt.phase, attempt.failure, attempt.message = "answered", "guard" if attempt.guard else "agent", e.reason
     attempt.usage, attempt.cost, attempt.turns = e.usage, e.cost_usd, e.turns_partial
     attempt.duration_ms, attempt.ended_ms, attempt.tree_out = e.duration_ms, at, attempt.tree

@@ -6,17 +6,18 @@ the ledger says that the step is over. An entry without its objects is a miss, n
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from gumpc.digest import manifest
 from gumpc.fields import FIELDS, METRICS
 from gumpc.plan import PlanNode
 from gumpc.tasks import Task
 from runtime import events as ev
-from runtime.cache import Cache
+from runtime.cache import Cache, CacheUnavailable
 from runtime.files import write_atomic
 from runtime.freshness import Decision, Freshness
 from runtime.gates.verdict import Verdict
@@ -31,6 +32,7 @@ from runtime.state import Attempt, StepState
 from runtime.view import View, state_field
 
 RUN_REFS = "refs/gumpc/runs/"
+SEQ = "run.seq"
 
 
 @dataclass(slots=True)
@@ -41,12 +43,14 @@ class Storing:
     repository: Repository
     cache: Cache
     freshness: Freshness
+    enabled: bool = True
+    _written: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def values_of(self, state: StepState, attempt: Attempt) -> dict[str, str]:
         """The values that a step writes when this attempt has passed; a diff is made from the trees when asked for."""
         values = dict(attempt.values)
         values |= {"agent": attempt.agent, "session_id": attempt.session_id, "attempt": str(attempt.number)}
-        values |= {name: state_field(state, name) for name in METRICS}
+        values |= {name: state_field(state, name) for name in (*METRICS, "retries")}
         return values | {"duration": str(max(0, self.journal.state.now_ms - state.started_ms))}
 
     def store(
@@ -58,8 +62,18 @@ class Storing:
         tree: str,
         tasks: tuple[Task, ...] | None,
     ) -> None:
-        """Keep a result that passed; a step whose `cache` is false keeps none."""
+        """Keep a result that passed; a step whose `cache` is false keeps none.
+
+        Nor is one kept whose inputs were other ones when it began: the run was interrupted, and the configuration or
+        what a context command prints has changed since.
+        """
         made = manifest(partial(describe, inputs))
+        past = self._past(node, inputs, state)
+        if not self.enabled:
+            return
+        if made.key != state.key or any(a.signature != p.signature for a, p in zip(state.attempts, past, strict=True)):
+            self._warn(node, "its inputs changed while it was under way, so its result is not stored")
+            return
         stored = Stored(
             run=self.journal.state.id,
             step=node.id,
@@ -68,7 +82,7 @@ class Storing:
             tree_in=state.tree_in,
             tree=tree,
             values=self.values_of(state, attempt),
-            attempts=self._past(node, inputs, state),
+            attempts=past,
             parts=made.parts,
             fields=made.fields,
             tasks=tasks,
@@ -78,11 +92,17 @@ class Storing:
             gates=attempt.gates,
             created=str(self.journal.state.now_ms),
         )
-        if inputs.step.cache:
-            self._keep_objects(made.key, stored)
-            self.cache.put("step", made.key, to_payload(stored))
         latest = Latest(made.key, stored.run, state.tree_in, made.parts, made.fields)
-        self.cache.put("last", self.freshness.latest_key(node), to_payload(latest))
+        try:
+            if inputs.step.cache:
+                self._keep_objects(made.key, stored)
+                self.cache.put("step", made.key, to_payload(stored))
+            self.cache.put("last", self.freshness.latest_key(node), to_payload(latest))
+        except CacheUnavailable as error:
+            self._warn(node, f"{error}; its result is not stored")
+
+    def _warn(self, node: PlanNode, message: str) -> None:
+        self.journal.append(ev.StepWarned(node.id, message))
 
     def remember_latest(self, decision: Decision) -> None:
         """A skipped step has this key now: what changes later is told against it."""
@@ -90,7 +110,8 @@ class Storing:
             return
         made = decision.manifest
         latest = Latest(made.key, self.journal.state.id, decision.tree_in, made.parts, made.fields)
-        self.cache.put("last", self.freshness.latest_key(decision.node), to_payload(latest))
+        with contextlib.suppress(CacheUnavailable):  # it only serves to explain
+            self.cache.put("last", self.freshness.latest_key(decision.node), to_payload(latest))
 
     def keep_manifest(self, decision: Decision, run: RunDirectory) -> None:
         """What the step's key is made of, and what it was made of before: `explain` reads it."""
@@ -133,13 +154,23 @@ class Storing:
         return commit
 
     def write_state(self, view: View, run: RunDirectory) -> None:
-        """Replace `state.json`: the flat map of every field that a step has written."""
+        """Replace `state.json`: the flat map of every field that a step has written.
+
+        `run.seq` is the number of the ledger's records that it stands for: a ledger with fewer has lost some.
+        """
         state = self.journal.state
-        fields: dict[str, str] = {"run.id": state.id, "run.status": state.status}
+        fields = {"run.id": state.id, "run.status": state.status, SEQ: str(self.journal.seq)}
         for step in state.steps.values():
-            fields |= {f"{step.id}.{name}": view.field(step, name) for name in written_fields(step)}
+            fields |= self._written.get(step.id) or self._fields(step, view)
         text = json.dumps(fields, indent=1, ensure_ascii=False, sort_keys=True)
         write_atomic(run.state, text.encode("utf-8", "replace"))
+
+    def _fields(self, step: StepState, view: View) -> dict[str, str]:
+        """The fields of one step; those of a step that is over are made once."""
+        fields = {f"{step.id}.{name}": view.field(step, name) for name in written_fields(step)}
+        if step.is_over:
+            self._written[step.id] = fields
+        return fields
 
     def _past(self, node: PlanNode, inputs: StepInputs, state: StepState) -> tuple[PastAttempt, ...]:
         """How each attempt was set up and how it failed."""
@@ -175,7 +206,18 @@ def skipped_event(decision: Decision, verdicts: tuple[Verdict, ...]) -> ev.StepS
         saved_usd=stored.cost if stored else 0.0,
         saved_ms=stored.duration_ms if stored else sum(round(v.seconds * 1000) for v in verdicts),
         session_id=stored.session_id if stored else "",
+        tasks=stored.tasks if stored else None,
     )
+
+
+def state_seq(path: Path) -> int:
+    """How many records a ledger had when the state file at `path` was written; 0 when there is no such file."""
+    try:
+        written = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return 0
+    seq = written.get(SEQ, "") if isinstance(written, dict) else ""
+    return int(seq) if isinstance(seq, str) and seq.isdecimal() else 0
 
 
 def written_fields(step: StepState) -> tuple[str, ...]:

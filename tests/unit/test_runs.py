@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -67,24 +66,6 @@ def test_a_new_run_has_its_folder_and_its_place_in_the_index(tmp_path: Path) -> 
     record_status(tmp_path, run.id, "pass")
     assert list_runs(tmp_path) == (RunSummary(run.id, "tdd", "spec.md", TS, "pass"),)
     assert [json.loads(line)["id"] for line in index_of(tmp_path).read_text().splitlines()][-2:] == [run.id] * 2
-
-
-def test_git_sees_workflows_and_validators_only(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    new_run(tmp_path)
-    for name in ("workflows/a.yaml", "validators/b.yaml", "worktrees/c/d"):
-        (tmp_path / ".gump" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / ".gump" / name).write_text("x")
-    command = ["git", "-C", tmp_path, "status", "--porcelain", "-uall"]
-    seen = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    assert seen == ["??", ".gump/validators/b.yaml", "??", ".gump/workflows/a.yaml"]
-
-
-def test_a_gitignore_of_the_users_is_kept(tmp_path: Path) -> None:
-    (tmp_path / ".gump").mkdir()
-    (tmp_path / ".gump" / ".gitignore").write_text("mine\n")
-    new_run(tmp_path)
-    assert (tmp_path / ".gump" / ".gitignore").read_text() == "mine\n"
 
 
 def test_runs_are_found_by_id_prefix_and_latest(tmp_path: Path) -> None:
