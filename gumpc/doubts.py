@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from gumpc.nearest import nearest
 from gumpc.nodes import Mapping, Node, Scalar, Sequence
 from gumpc.parse_values import NAME
 from gumpc.source import Span
 from gumpc.syntax import StepSyntax, WorkflowSyntax
 
-_NOT_STEPS = frozenset(("gate", "retry", "context", "inputs"))
+_STEPS = ("steps", "each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +66,18 @@ def _step_at(fault: Span, written: tuple[Node, ...]) -> Node | None:
     return around[-1].get("name") if around else None
 
 
-def _written(node: Node, key: str = "") -> Iterator[Node]:
-    """Every item of a list that may be a list of steps, as the file has it."""
+def _written(node: Node) -> Iterator[Node]:
+    """Every item below `node` of what is, or was to be, a list of steps; outer ones first."""
     if isinstance(node, Mapping):
         for name, value in node.entries:
-            if name.value not in _NOT_STEPS and not name.value.startswith("x-"):
-                yield from _written(value, name.value)
-    elif isinstance(node, Sequence) and key:
-        for item in node.items:
-            yield item
-            yield from _written(item)
+            if name.value in _STEPS or nearest(name.value, _STEPS):
+                yield from _written_in(value)
+
+
+def _written_in(node: Node) -> Iterator[Node]:
+    for item in node.items if isinstance(node, Sequence) else ():
+        yield item
+        yield from _written(item)
 
 
 def _all_steps(steps: tuple[StepSyntax, ...]) -> Iterator[StepSyntax]:

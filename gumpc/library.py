@@ -77,13 +77,19 @@ class Library:
         return None
 
     def _inside(self, path: Path) -> Path:
-        resolved = path.resolve()
+        try:
+            resolved = path.resolve()
+        except (OSError, RuntimeError, ValueError):
+            return path  # a name that no file can have, or a loop of links: nothing will be found there
         if self.root and not resolved.is_relative_to(self.root.resolve()):
             raise OutsideRepository(str(path))
         return resolved
 
     def _read(self, path: Path) -> Found | None:
-        return Found(self._shown(path), path, path.read_bytes()) if path.is_file() else None
+        try:
+            return Found(self._shown(path), path, path.read_bytes()) if path.is_file() else None
+        except (OSError, ValueError):
+            return None
 
     def _shown(self, path: Path) -> str:
         absolute, base = path.resolve(), self.shown_from.resolve()

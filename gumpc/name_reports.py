@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gumpc.diagnostics import Collector, Note
-from gumpc.fields import FIELDS, kind_of
+from gumpc.fields import FIELDS, gate_aliases, kind_of
 from gumpc.nearest import nearest
 from gumpc.scopes import Block, Known
 from gumpc.source import Span
@@ -83,9 +83,10 @@ class NameReports:
 
     def never_retried(self, written: str, span: Span) -> None:
         """A value that only a second attempt could have."""
+        value = "`1`" if written == "{attempt}" else "empty"
         self.collector.add(
             "G313",
-            f"`{written}` is always empty here, because this step has no `retry`",
+            f"`{written}` is always {value} here, because this step has no `retry`",
             span,
             label="only a later attempt gives it a value",
             help="add a `retry:` block or remove the reference",
@@ -93,7 +94,7 @@ class NameReports:
 
     def no_gate(self, step: str, gate: str, names: tuple[str, ...], span: Span, *, prefix: str = "") -> None:
         """A gate that the step does not have."""
-        close = nearest(gate, names)
+        close = nearest(gate, gate_aliases(names))
         self.collector.add(
             "G308",
             f"step `{step}` has no gate named `{gate}`",
@@ -128,7 +129,7 @@ class NameReports:
             f"step `{name}` is not in scope here",
             span,
             label="it stands in another block",
-            notes=[Note(f"{{{k.written_path}{suffix}}} is here", k.step.name.span) for k in others],
+            notes=[Note(f"{_written(k.written_path, suffix)} is here", k.step.name.span) for k in others],
             help="write the full path; below a split, name the task or write `*` for all tasks",
         )
 
@@ -137,7 +138,7 @@ class NameReports:
         notes = []
         for number, known in enumerate(found):
             is_here = known.block is block
-            write = f"{{./{name}{suffix}}}" if is_here else f"{{{known.written_path}{suffix}}}"
+            write = _written(f"./{name}" if is_here else known.written_path, suffix)
             where = "in this block" if is_here else "at the root" if known.block.owner is None else "in an outer block"
             which = "one is here" if number == 0 else "the other is here" if len(found) == 2 else "another is here"
             notes.append(Note(f"{which}, {where}: {write}", known.step.name.span))
@@ -204,6 +205,11 @@ class NameReports:
             notes=[_here(known)],
             help="refer to a step that is over, or move this one behind it",
         )
+
+
+def _written(path: str, suffix: str) -> str:
+    """A reference to a field; where a bare step is named (a session's target), its path."""
+    return f"{{{path}{suffix}}}" if suffix else path
 
 
 def _here(known: Known) -> Note:

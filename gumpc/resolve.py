@@ -197,9 +197,9 @@ class _Resolver:
                 parts.append(ir.Text(part))
                 continue
             span = scalar.locate(part.start, part.end)
-            target = self.references.resolve(part, span, place)
-            if target is not None:
-                parts.append(ir.Reference(target, part.written, span))
+            # One that names nothing (that is reported) still keeps the template from looking like literal text.
+            target = self.references.resolve(part, span, place) or ir.InputTarget(part.written)
+            parts.append(ir.Reference(target, part.written, span))
         return ir.Template(tuple(parts), scalar.span)
 
     def _report_unclosed(self, scalar: Scalar) -> None:
