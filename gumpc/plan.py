@@ -12,7 +12,7 @@ the others holds).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -162,10 +162,14 @@ class _Where:
 
 @dataclass(frozen=True, slots=True)
 class _Tip:
-    """Where the work done so far ends: the node that holds the tree, and the nodes to wait for."""
+    """Where the work done so far ends: the node that holds the tree, and the nodes to wait for.
+
+    `merges` are the nodes that hold the trees of parallel branches, for the node that joins them.
+    """
 
     tree: str | None
     after: tuple[str, ...]
+    merges: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -190,13 +194,13 @@ class _Builder:
                 return self._node(step, where, tip)
             case ir.Group():
                 inside = self._branches(step.steps, where, tip) if step.parallel else self.block(step.steps, where, tip)
-                return self._node(step, where, inside, kind="merge" if step.parallel else "group")
+                kind = "merge" if step.parallel else "group"
+                return self._node(step, where, inside, kind=kind, reads=self._ids(step.steps, where))
             case ir.Call():
                 return self._call(step, where, tip)
 
     def _branches(self, steps: tuple[ir.Step, ...], where: _Where, tip: _Tip) -> _Tip:
-        tips = [self._step(step, where, tip) for step in steps]
-        return _Tip(tip.tree, tuple(dict.fromkeys(node for t in tips for node in t.after)))
+        return _join(tip, [self._step(step, where, tip) for step in steps])
 
     def _tasks(self, split: ir.AgentStep, where: _Where, tip: _Tip) -> _Tip:
         split_id = "/".join(bind(split.path, frame=where.frame, tasks=where.tasks))
@@ -213,18 +217,24 @@ class _Builder:
             tips[task.name] = current = self.block(split.each, inner, start)
         if not split.parallel or not tips:
             return current
-        joined = _Tip(tip.tree, tuple(node for t in tips.values() for node in t.after))
         merge = ir.Group((*split.path, ALL), (), True, (), ir.RetryPolicy(), split.span, split.task_of)
-        return self._node(merge, where, joined, kind="merge")
+        return self._node(merge, where, _join(tip, tips.values()), kind="merge")
 
     def _call(self, step: ir.Call, where: _Where, tip: _Tip) -> _Tip:
         prefix = bind(step.path, frame=where.frame, tasks=where.tasks)
         frame = Frame("/".join(prefix), where.frame.id, prefix, step.call.inputs, where.tasks)
         self.frames[frame.id] = frame
-        inside = self.block(step.call.workflow.steps, _Where(frame, where.tasks, where.is_template), tip)
-        return self._node(step, where, inside)
+        below = _Where(frame, where.tasks, where.is_template)
+        inside = self.block(step.call.workflow.steps, below, tip)
+        return self._node(step, where, inside, reads=self._ids(step.call.workflow.steps, below))
 
-    def _node(self, step: ir.Step, where: _Where, tip: _Tip, *, kind: str | None = None) -> _Tip:
+    def _ids(self, steps: tuple[ir.Step, ...], where: _Where) -> tuple[str, ...]:
+        """The steps whose values make up those of the group or call around them."""
+        return tuple("/".join(bind(step.path, frame=where.frame, tasks=where.tasks)) for step in steps)
+
+    def _node(
+        self, step: ir.Step, where: _Where, tip: _Tip, *, kind: str | None = None, reads: tuple[str, ...] = ()
+    ) -> _Tip:
         path = bind(step.path, frame=where.frame, tasks=where.tasks)
         node = PlanNode(
             id="/".join(path),
@@ -236,14 +246,15 @@ class _Builder:
             is_template=where.is_template,
             tree_from=tip.tree,
         )
-        self._connect(node, where, tip)
+        self._connect(node, where, tip, reads)
         self.nodes.append(node)
         self.ids.add(node.id)
         return _Tip(node.id if node.writes else tip.tree, (node.id,))
 
-    def _connect(self, node: PlanNode, where: _Where, tip: _Tip) -> None:
-        edges = [Edge(tip.tree, node.id, "tree")] if tip.tree is not None else []
-        sources = dict.fromkeys((*(split for split, _ in where.tasks[-1:]), *self._sources(node.step, where)))
+    def _connect(self, node: PlanNode, where: _Where, tip: _Tip, reads: tuple[str, ...]) -> None:
+        trees = dict.fromkeys((*((tip.tree,) if tip.tree is not None else ()), *tip.merges))
+        edges = [Edge(tree, node.id, "tree") for tree in trees]
+        sources = dict.fromkeys((*(split for split, _ in where.tasks[-1:]), *self._sources(node.step, where), *reads))
         edges += [Edge(source, node.id, "data") for source in sources]
         if isinstance(node.step, ir.AgentStep) and node.step.session.source:
             source = "/".join(bind(node.step.session.source, frame=where.frame, tasks=where.tasks))
@@ -278,6 +289,14 @@ class _Builder:
         return [n.id for n in self.nodes if n.kind != "merge" and _matches(tuple(n.id.split("/")), path)]
 
 
+def _join(start: _Tip, tips: Iterable[_Tip]) -> _Tip:
+    """Where parallel branches end that all began at `start`."""
+    tips = tuple(tips)
+    after = dict.fromkeys(node for tip in tips for node in tip.after)
+    trees = dict.fromkeys(tip.tree for tip in tips if tip.tree is not None and tip.tree != start.tree)
+    return _Tip(start.tree, tuple(after), tuple(trees))
+
+
 def _matches(path: Path, pattern: Path) -> bool:
     return len(path) == len(pattern) and all(
         segment in (wanted, EACH) or wanted == ALL for segment, wanted in zip(path, pattern, strict=True)
@@ -286,6 +305,13 @@ def _matches(path: Path, pattern: Path) -> bool:
 
 def without_children(step: ir.Step) -> ir.Step:
     """The step without the steps below it, which are nodes of their own."""
-    if isinstance(step, ir.AgentStep):
-        return dataclasses.replace(step, each=())
-    return dataclasses.replace(step, steps=()) if isinstance(step, ir.Group) else step
+    match step:
+        case ir.AgentStep():
+            return dataclasses.replace(step, each=())
+        case ir.Group():
+            return dataclasses.replace(step, steps=())
+        case ir.Call():
+            called = dataclasses.replace(step.call.workflow, steps=())
+            return dataclasses.replace(step, call=dataclasses.replace(step.call, workflow=called))
+        case _:
+            return step
