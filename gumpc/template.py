@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _NAME = "[A-Za-z_][A-Za-z0-9_-]*"
 _SIMPLE_REFERENCE = re.compile(rf"\{{({_NAME}(?:\.{_NAME})*)\}}")
+_UNCLOSED = re.compile(r"(?<![{$])\{((?:\.?/)?[A-Za-z][A-Za-z0-9_-]*(?:[/.][A-Za-z0-9_-]+)*)(?![^{]*\})(?=[^{]*$)")
 _MEANINGFUL = frozenset("{}$")
 
 
@@ -81,15 +82,16 @@ def _parse_plain(text: str) -> TemplateSyntax | None:
 
 
 def unclosed(text: str) -> tuple[tuple[int, int], ...]:
-    """The `(start, end)` of each `{name` that has no closing brace on its line."""
+    """The `(start, end)` of each `{name` that has no closing brace on its line.
+
+    Code and JSON open braces too. So a plain name counts only at the end of its line; a path, and `{spec`, everywhere.
+    """
     found = []
     offset = 0
     for line in text.splitlines(keepends=True):
-        opening = line.rfind("{")
-        if opening >= 0 and "}" not in line[opening:] and line[opening - 1 : opening] not in ("{", "$"):
-            name = line[opening + 1 :].strip()
-            if name and name[0].isalpha() and name.replace("_", "a").replace("-", "a").replace(".", "a").isalnum():
-                found.append((offset + opening, offset + opening + 1 + len(name)))
+        opened = _UNCLOSED.search(line)
+        if opened and (not line[opened.end() :].strip() or opened[1] == "spec" or not opened[1].isidentifier()):
+            found.append((offset + opened.start(), offset + opened.end()))
         offset += len(line)
     return tuple(found)
 

@@ -42,3 +42,9 @@ def duration_text(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return "".join(f"{count}{unit}" for count, unit in ((hours, "h"), (minutes, "m"), (rest, "s")) if count)
+
+
+def first_line(text: str) -> str:
+    """The first line that says something in words, as some tools draw a rule first; empty for an empty text."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if any(map(str.isalnum, line))), next(iter(lines), ""))

@@ -13,6 +13,7 @@ from pathlib import Path
 from gumpc import ir
 from gumpc.plan import Plan, PlanNode, make_plan
 from gumpc.tasks import Task
+from gumpc.values import first_line
 from runtime import events as ev
 from runtime.agent_call import AgentCaller
 from runtime.checks import Checker
@@ -122,6 +123,7 @@ class Executor:
         """Run the gates that have not judged the stored result yet; the agent is called only if one fails."""
         assert decision.stored is not None, "only a stored result can be judged again"
         judged = Judged(decision.tree_in, decision.tree, decision.stored.values)
+        self.journal.append(ev.GateStarted(decision.node.id, 0, decision.pending))
         verdicts = self._run_gates(decision.node, judged, attempt=0)
         failed = [v.name for v in verdicts if not v.passed]
         if not failed:
@@ -171,7 +173,7 @@ class Executor:
                 task = self.view.task_of(node)
                 self.journal.append(ev.BlastRadiusWarning(node.id, (verdict.comments,), task.files if task else ()))
         if failed:
-            first = next(iter((failed[0].error or failed[0].comments).strip().splitlines()), "failed")
+            first = first_line(failed[0].error or failed[0].comments) or "failed"
             reason = f"{failed[0].name}: {first}"
             self.journal.append(ev.GateFailed(node.id, attempt.number, verdicts, reason))
         else:
@@ -225,7 +227,7 @@ class Executor:
         agent = failed.agent
         if overrides.agent:
             agent = self.view.render(overrides.agent, self.caller.moment(node)).strip()
-        reason = next(iter(error_of(failed).strip().splitlines()), failed.failure or "failed")
+        reason = first_line(error_of(failed)) or failed.failure or "failed"
         self.journal.append(ev.RetryTriggered(node.id, number, reason, overrides.described()))
         session = "new" if overrides.session == "new" or agent != failed.agent else "own"
         self.journal.append(
@@ -253,7 +255,7 @@ class Executor:
         state = self.journal.state.step(node.id)
         failed = state.last
         assert failed is not None, "a step gives up after an attempt"
-        reason = next(iter(error_of(failed).strip().splitlines()), failed.failure or "failed")
+        reason = first_line(error_of(failed)) or failed.failure or "failed"
         self.journal.append(ev.CircuitBreaker(node.id, "step", reason, len(state.attempts)))
         tree = failed.tree_out or failed.tree
         commit = self.storing.snapshot(node, state, tree)

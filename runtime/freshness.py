@@ -110,7 +110,9 @@ class Freshness:
             return replace(run, reason=why)
         stored = stored_from(self.cache.get("step", made.key))
         if stored is None:
-            return replace(run, reason=why_missed(made, run.latest, inputs.tree, self.view))
+            return replace(
+                run, reason=why_missed(made, run.latest, partial(self._changed_files, run.latest, inputs.tree))
+            )
         return self._with_result(run, stored)
 
     def _keyed(self, node: PlanNode, inputs: StepInputs) -> tuple[StepInputs, Manifest]:
@@ -121,6 +123,14 @@ class Freshness:
             inputs = replace(inputs, copy=inputs.copy + 1)
             made = manifest(partial(describe, inputs))
         return inputs, made
+
+    def _changed_files(self, latest: Latest | None, tree: str) -> list[str]:
+        """The files that count and differ between the tree a step last started from and the present one."""
+        repository = self.view.repository
+        if latest is None or not repository.has_objects(latest.tree_in, tree):
+            return []
+        key = self.preparer.tree_key
+        return [change.path for change in repository.changed(key(latest.tree_in), key(tree))]
 
     def _with_result(self, run: Decision, stored: Stored) -> Decision:
         assert run.inputs is not None
@@ -174,19 +184,19 @@ class Freshness:
         return Decision(node, "skip", "same tree, same gates", tree, tree=tree, verdicts=verdicts)
 
 
-def why_missed(made: Manifest, latest: Latest | None, tree: str, view: View) -> str:
+def why_missed(made: Manifest, latest: Latest | None, changed_files: Callable[[], list[str]]) -> str:
     """Which part of the key is another than last time, with the place in it where that is cheap to say."""
     if latest is None:
         return "new"
     changed = [name for name, digest in made.parts.items() if latest.parts.get(name) != digest]
     if not changed:
         return "its stored result is gone"
-    return "; ".join(_change(name, made, latest, tree, view) for name in changed)
+    return "; ".join(_change(name, made, latest, changed_files) for name in changed)
 
 
-def _change(name: str, made: Manifest, latest: Latest, tree: str, view: View) -> str:
+def _change(name: str, made: Manifest, latest: Latest, changed_files: Callable[[], list[str]]) -> str:
     if name == "tree":
-        files = changed_files(latest, tree, view)
+        files = changed_files()
         shown = ", ".join(files[:2]) + (f" and {len(files) - 2} more" if len(files) > 2 else "")
         return f"tree changed: {shown}" if shown else "tree changed"
     if name == "prompt":
@@ -198,10 +208,3 @@ def _change(name: str, made: Manifest, latest: Latest, tree: str, view: View) ->
     fields = dict(latest.fields.get(name, ()))
     names = [label for label, value in made.fields[name] if fields.get(label) != value]
     return f"{name} changed" + (f": {', '.join(names[:2])}" if names else "")
-
-
-def changed_files(latest: Latest, tree: str, view: View) -> list[str]:
-    """The files that differ between the tree a step last started from and the present one."""
-    if not view.repository.has_objects(latest.tree_in, tree):
-        return []
-    return [change.path for change in view.repository.changed(latest.tree_in, tree)]

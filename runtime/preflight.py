@@ -6,7 +6,7 @@ outlook and not from the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from gumpc import ir, walk
 from gumpc.agent_names import AgentSpec, resolve_agent
@@ -18,6 +18,9 @@ from runtime.errors import RunError
 from runtime.outlook import Outlook
 from runtime.repository import Repository
 from runtime.workspace import working_tree
+
+Adapters = Callable[[AgentSpec, Config], Adapter]
+"""What launches an agent, by what its name stands for; raises RunError where nothing does."""
 
 
 def starting_point(
@@ -77,7 +80,9 @@ def require_known_step(step: str, plan: Plan) -> None:
     raise RunError(f"there is no step `{step}`", help=f"its steps: {', '.join(plan.by_id)}")
 
 
-def require_agents(outlooks: tuple[Outlook, ...], config: Config, environment: Mapping[str, str]) -> None:
+def require_agents(
+    outlooks: tuple[Outlook, ...], config: Config, environment: Mapping[str, str], adapters: Adapters
+) -> None:
     """Raise RunError unless every agent that may be called is there; a step that is skipped needs none."""
     seen: set[str] = set()
     for outlook in outlooks:
@@ -86,7 +91,7 @@ def require_agents(outlooks: tuple[Outlook, ...], config: Config, environment: M
         for name in _agent_names(outlook):
             if name not in seen:
                 seen.add(name)
-                _require_agent(name, config, environment)
+                _require_agent(name, config, environment, adapters)
 
 
 def _agent_names(outlook: Outlook) -> Iterator[str]:
@@ -98,11 +103,11 @@ def _agent_names(outlook: Outlook) -> Iterator[str]:
             yield name
 
 
-def _require_agent(name: str, config: Config, environment: Mapping[str, str]) -> None:
+def _require_agent(name: str, config: Config, environment: Mapping[str, str], adapters: Adapters) -> None:
     spec = resolve_agent(name, config)
     if spec is None:
         raise RunError(f"there is no agent `{name}`", help="`gumpc check` tells the nearest known name")
-    adapter = offered_adapter(spec, config)
+    adapter = adapters(spec, config)
     if adapter.find(environment) is None:
         raise RunError(f"the agent `{name}` is not installed: {adapter.name} is not on the PATH", help=adapter.remedy())
 

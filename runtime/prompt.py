@@ -19,7 +19,7 @@ _OUTPUT_RULES = {
 Write your result to the file `.gump/out/plan.json`, as a JSON array of tasks in the order in which to do them:
 [{"name": "short-name", "description": "what to do, complete in itself", "files": ["path/or/glob"]}]
 Each name is unique, at most 64 letters, digits, dots, underscores and hyphens. `files` lists every file, tests
-included, that the task may create or change. A task may have "needs": ["name", …] for tasks that must be done before it.""",
+included, that the task may create or change. A task may have "needs": ["name", …], the tasks to be done before it.""",
     "validate": """\
 Write your verdict to the file `.gump/out/validate.json`, as JSON: {"pass": true, "comments": "why"}.
 `pass` is true or false; `comments` says what must change, precisely enough to act on.""",
@@ -38,7 +38,7 @@ class Piece:
 def rules(step: AgentStep, task: Task | None) -> str:
     """The rules a step's agent works under, as it reads them."""
     lines = [
-        "Work in the current directory only. Do not commit, switch branches or push; the result is taken from the files."
+        "Work in this directory only. Do not commit, switch branches or push: the result is taken from the files."
     ]
     if step.type == "code":
         lines.append(_blast_radius(step, task))

@@ -32,6 +32,7 @@ from runtime.ledger import LedgerDamaged, rfc3339
 from runtime.outlook import Outlook, look_ahead
 from runtime.plan_file import dump_plan, load_plan
 from runtime.preflight import (
+    Adapters,
     offered_adapter,
     require_agents,
     require_inputs,
@@ -70,12 +71,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where it runs: the repository, the configuration, the environment, the time."""
+    """Where it runs: the repository, the configuration, the environment, the time, and what launches agents."""
 
     repository: Repository
     config: Config
     environment: Mapping[str, str]
     clock: Clock
+    adapters: Adapters = offered_adapter
 
 
 @dataclass(slots=True)
@@ -135,7 +137,7 @@ def start(request: Request, around: Surroundings, watchers: Watchers) -> Ended:
     static = make_plan(request.workflow)
     require_support(static)
     plan, outlooks, ahead = plan_ahead(request, around)
-    require_agents(outlooks, around.config, clean_environment(around.environment))
+    require_agents(outlooks, around.config, clean_environment(around.environment), around.adapters)
     slot = take_slot(around.repository) if any(o.fate not in ("skip", "pass") for o in outlooks) else None
     run = _create(request, static, around)
     journal = Journal.create(run.manifest, around.clock)
@@ -315,7 +317,7 @@ def _executor(
         preparer=bench.preparer,
         run=run,
         slot=bench.slot,
-        adapter=lambda spec: offered_adapter(spec, around.config),
+        adapter=lambda spec: around.adapters(spec, around.config),
         environment=bench.environment,
         clock=around.clock,
         launching=Launching(bench.view, bench.preparer),

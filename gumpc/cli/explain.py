@@ -71,7 +71,8 @@ def _changed(found: Recorded, now: Latest, before: Latest | None) -> list[tuple[
     repository = found.around.repository
     if before is None or not repository.has_objects(before.tree_in, now.tree_in):
         return []
-    changes = repository.changed(before.tree_in, now.tree_in)
+    old, new = (repository.key_tree(tree, without=found.own_files) for tree in (before.tree_in, now.tree_in))
+    changes = repository.changed(old, new)
     return [(change.status, change.path, _writer(found, change.path)) for change in changes]
 
 

@@ -26,6 +26,7 @@ class Recorded:
     run: RunDirectory
     state: RunState
     plan: Plan
+    own_files: tuple[str, ...]
 
     def changes(self) -> Changes:
         """How much the run has changed so far."""
@@ -42,9 +43,9 @@ def recorded(name: str) -> Recorded:
     around = surroundings(require_project())
     run = find_run(around.repository.root, name)
     state = load(run.manifest)
-    static, _ = load_plan(run.plan.read_bytes(), name=str(run.plan))
+    static, file = load_plan(run.plan.read_bytes(), name=str(run.plan))
     plan = make_plan(static.workflow, state.tasks) if state.tasks else static
-    return Recorded(around, run, state, plan)
+    return Recorded(around, run, state, plan, file.own_files)
 
 
 def count_changes(repository: Repository, old: str, new: str) -> Changes:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from gumpc.cli.console import say
-from runtime.repository import Repository
+from gumpc.cli.project import find_project
+from runtime.errors import RunError
 from runtime.workspace import hide_runtime_files
 
 CONFIG = """\
@@ -54,7 +55,9 @@ steps:
 @click.command("init")
 def command() -> int:
     """Make gump.toml and a first workflow in .gump/workflows, unless they are there."""
-    root = Repository.discover(Path.cwd()).root
+    root = find_project(Path.cwd()).root
+    if root is None:
+        raise RunError(f"{Path.cwd()} is not in a git repository", help="run `git init` first")
     hide_runtime_files(root)
     for path, text in ((root / "gump.toml", CONFIG), (root / ".gump/workflows/hello.yaml", WORKFLOW)):
         if path.exists():

@@ -163,6 +163,9 @@ class RunDisplay:
 
     def _took_note(self, event: ev.Event) -> None:
         """Keep what the board shows of a step's progress."""
+        if isinstance(event, ev.GateStarted) and event.attempt == 0:
+            self._calls.setdefault(event.step, _Call(self._clock(), ""))
+            self._say_plainly(f"▸ {event.step} · stored result, judged by {' '.join(event.checks)}")
         call = self._calls.get(getattr(event, "step", ""))
         if call is None:
             return

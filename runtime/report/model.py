@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gumpc.plan import Plan, PlanNode
+from gumpc.values import first_line
 from runtime.agents.protocol import Usage
 from runtime.gates.verdict import Verdict
 from runtime.report.columns import clean
@@ -106,8 +107,8 @@ def running_steps(plan: Plan, state: RunState) -> Iterator[StepState]:
 def why_failed(attempt: Attempt) -> str:
     """Why an attempt did not pass, on one line: the first failed gate, or what the agent's call came to."""
     for gate in attempt.failed_gates:
-        return f"{gate.name}: {first_line(gate.error or gate.comments) or 'failed'}"
-    return first_line(attempt.message) or attempt.failure
+        return f"{gate.name}: {clean(first_line(gate.error or gate.comments)) or 'failed'}"
+    return clean(first_line(attempt.message)) or attempt.failure
 
 
 def what_failed(attempt: Attempt) -> str:
@@ -127,12 +128,6 @@ def error_lines(attempt: Attempt) -> list[str]:
 def text_lines(text: str) -> list[str]:
     """The lines of a text that say something, ready to be shown."""
     return [shown for line in text.splitlines() if (shown := clean(line.expandtabs(4)).rstrip())]
-
-
-def first_line(text: str) -> str:
-    """The first line that says something in words, as some tools draw a rule first."""
-    lines = text_lines(text)
-    return next((line for line in lines if any(map(str.isalnum, line))), next(iter(lines), "")).strip()
 
 
 def gate_mark(verdict: Verdict) -> str:
