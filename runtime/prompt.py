@@ -37,9 +37,7 @@ class Piece:
 
 def rules(step: AgentStep, task: Task | None) -> str:
     """The rules a step's agent works under, as it reads them."""
-    lines = [
-        "Work in this directory only. Do not commit, switch branches or push: the result is taken from the files."
-    ]
+    lines = ["Work in this directory only. Do not commit, switch branches or push: the result is taken from the files."]
     if step.type == "code":
         lines.append(_blast_radius(step, task))
     else:
