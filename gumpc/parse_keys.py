@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from gumpc.diagnostics import Collector, Edit, Fix, Note
 from gumpc.nearest import nearest
 from gumpc.nodes import Mapping, Node, Scalar
+from gumpc.parse_tables import Choice, Figure, Keys, Retired
 from gumpc.parse_values import (
     NO_WORDS,
     at_start,
@@ -31,29 +33,9 @@ from gumpc.parse_values import (
 from gumpc.source import Span
 from gumpc.syntax import Flag, Number
 
+F = TypeVar("F")
+
 MAX_UNKNOWN = 50  # a mapping with more unknown keys than this is no workflow; the rest of them tell nothing new
-
-
-@dataclass(frozen=True, slots=True)
-class Retired:
-    """What became of a key of edition 3: advice, and where a machine can rewrite it, the new key and its values."""
-
-    advice: str
-    key: str = ""
-    values: AbstractMapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The table of one construct: the keys it has, and what to say of keys that people look for here.
-
-    `shown` are those that a message lists, when they are fewer than those allowed.
-    """
-
-    allowed: tuple[str, ...]
-    elsewhere: AbstractMapping[str, str] = field(default_factory=dict)
-    retired: AbstractMapping[str, Retired] = field(default_factory=dict)
-    shown: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -67,6 +49,7 @@ class Fields:
     owner: str
     span: Span
     out: Collector
+    keys: Keys
     given: dict[str, tuple[Scalar, Node]] = field(default_factory=dict)
     extra: list[tuple[Scalar, Node]] = field(default_factory=list)
     sure: bool = True
@@ -104,27 +87,22 @@ class Fields:
         scalar = self.text(name)
         return read_name(scalar, of, self.out) if scalar else None
 
-    def choice(
-        self, name: str, allowed: tuple[str, ...], *, meant: AbstractMapping[str, str] = NO_WORDS
-    ) -> Scalar | None:
-        """One of the words allowed; `meant` knows what people mean by some that are not."""
+    def choice(self, name: str, *, meant: AbstractMapping[str, str] = NO_WORDS) -> Scalar | None:
+        """One of the words that the table allows; `meant` knows what people mean by some that are not."""
         scalar = self.text(name)
-        return read_choice(scalar, f"`{name}`", allowed, self.out, meant=meant) if scalar else None
+        if scalar is None:
+            return None
+        return read_choice(scalar, f"`{name}`", self._form(name, Choice).words, self.out, meant=meant)
 
     def flag(self, name: str) -> Flag | None:
         """`true` or `false`."""
         node = self.node(name)
         return read_flag(node, f"`{name}`", self.out) if node else None
 
-    def amount(self, name: str) -> Number | None:
-        """A number of US dollars above 0."""
+    def number(self, name: str) -> Number | None:
+        """A number within the bounds of the table."""
         node = self.node(name)
-        return read_number(node, f"`{name}`", self.out, above=True) if node else None
-
-    def count(self, name: str, *, low: int = 1) -> Number | None:
-        """A whole number of at least `low`."""
-        node = self.node(name)
-        return read_number(node, f"`{name}`", self.out, whole=True, low=low) if node else None
+        return read_number(node, f"`{name}`", self._form(name, Figure), self.out) if node else None
 
     def duration(self, name: str) -> Number | None:
         """A duration in seconds."""
@@ -136,18 +114,24 @@ class Fields:
         node = self.node(name)
         return read_items(node, f"`{name}`", self.out) if node else ()
 
+    def _form(self, name: str, form: type[F]) -> F:
+        """What the table says of the value of `name`; a parser that expects another form is a fault of ours."""
+        found = self.keys.table[name].form
+        assert isinstance(found, form), f"the table of {self.owner} has another form of `{name}`"
+        return found
+
 
 def open_fields(node: Node, owner: str, keys: Keys, out: Collector, *, takes_extra: bool = False) -> Fields:
     """The fields of `node`; with `takes_extra`, keys that the table does not know are kept instead of reported."""
     if not isinstance(node, Mapping):
-        advice = f"keys: {listed(keys.shown or keys.allowed)}"
+        advice = f"keys: {listed(keys.listed)}"
         message = f"{owner} must be a map, " + ("but is empty" if is_absent(node) else f"not {kind_of(node)}")
         out.add("G103", message, at_start(node), help=advice)
-        return Fields(owner, at_start(node), out, sure=False)
-    fields = Fields(owner, at_start(node) if not node.entries else node.entries[0][0].span, out)
+        return Fields(owner, at_start(node), out, keys, sure=False)
+    fields = Fields(owner, at_start(node) if not node.entries else node.entries[0][0].span, out, keys)
     unknown = []
     for key, value in node.entries:
-        if key.value in keys.allowed:
+        if key.value in keys.table:
             fields.given[key.value] = (key, value)
         elif takes_extra:
             fields.extra.append((key, value))
@@ -168,9 +152,9 @@ def _unknown(key: Scalar, value: Node, keys: Keys, fields: Fields) -> None:
         fields.out.add("G102", message, key.span, help=keys.elsewhere[name])
         fields.sure = False
         return
-    near = nearest(name, keys.allowed)
+    near = nearest(name, keys.table)
     if near is None:
-        fields.out.add("G102", message, key.span, help=f"keys of {fields.owner}: {listed(keys.shown or keys.allowed)}")
+        fields.out.add("G102", message, key.span, help=f"keys of {fields.owner}: {listed(keys.listed)}")
         fields.sure = False
         return
     label = f"did you mean `{near}`?"

@@ -6,12 +6,17 @@ from collections.abc import Iterable
 
 from gumpc.diagnostics import Collector
 from gumpc.nodes import Mapping, Node, Scalar
-from gumpc.parse_keys import Fields, Keys, open_fields
+from gumpc.parse_keys import Fields, open_fields
+from gumpc.parse_tables import Choice, Either, Inputs, Key, Keys, Text
 from gumpc.parse_values import at_start, read_choice, read_name, read_text, shown, unquoted_reference
 from gumpc.syntax import CallSyntax, FileText, SessionSyntax
 
-_FILE = Keys(("file",))
-_FROM = Keys(("from",))
+FILE = Keys({"file": Key("The file's path, relative to the workflow's file; a template.")})
+FROM = Keys({"from": Key("The step whose session goes on.")})
+PROMPT = Either(Text(), FILE)
+WITH = Key("The inputs given to the called workflow: names, and templates as their values.", Inputs())
+CACHE = "`false`: never taken from the cache, always run."
+
 _OLD_SESSIONS = {
     "reuse": "write `session: {from: STEP}`, naming the step whose session goes on",
     "reuse-on-retry": "a retry goes on in its own session by default; delete this line",
@@ -24,22 +29,22 @@ def parse_prompt(fields: Fields, name: str = "prompt") -> Scalar | FileText | No
     node = fields.node(name)
     if not isinstance(node, Mapping) or unquoted_reference(node):
         return fields.text(name)
-    inner = open_fields(node, f"the map form of `{name}`", _FILE, fields.out)
+    inner = open_fields(node, f"the map form of `{name}`", FILE, fields.out)
     file = inner.text("file") if inner.require("file", advice="quote a text that begins with `{`") else None
     return FileText(file, node.span) if file else None
 
 
-def parse_session(fields: Fields, modes: tuple[str, ...]) -> SessionSyntax | None:
-    """One of `modes`, or, where `from` is among them, `{from: STEP}`."""
+def parse_session(fields: Fields, modes: Choice, *, may_continue: bool) -> SessionSyntax | None:
+    """One of `modes`, or, with `may_continue`, `{from: STEP}`."""
     node = fields.node("session")
     if node is None:
         return None
-    if isinstance(node, Mapping) and "from" in modes and not unquoted_reference(node):
-        inner = open_fields(node, "`session`", _FROM, fields.out)
+    if isinstance(node, Mapping) and may_continue and not unquoted_reference(node):
+        inner = open_fields(node, "`session`", FROM, fields.out)
         target = inner.text("from") if inner.require("from") else None
         return SessionSyntax("from", target, node.span) if target else None
     if isinstance(node, Mapping) and not unquoted_reference(node):
-        words = " or ".join(f"`{mode}`" for mode in modes)
+        words = " or ".join(f"`{mode}`" for mode in modes.words)
         fields.out.add("G103", f"`session` in {fields.owner} is {words}, not a map", at_start(node))
         return None
     word = fields.text("session")
@@ -52,7 +57,7 @@ def parse_session(fields: Fields, modes: tuple[str, ...]) -> SessionSyntax | Non
     if word.value == "from":
         fields.out.add("G104", "`session: from` names no step", word.span, help="write `session: {from: STEP}`")
         return None
-    mode = read_choice(word, "`session`", tuple(mode for mode in modes if mode != "from"), fields.out)
+    mode = read_choice(word, "`session`", modes.words, fields.out)
     return SessionSyntax(mode.value, None, node.span) if mode else None
 
 

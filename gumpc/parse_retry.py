@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from gumpc.diagnostics import Collector, Note
 from gumpc.nodes import Node, Scalar
-from gumpc.parse_keys import Fields, Keys, open_fields
-from gumpc.parse_parts import parse_call, parse_prompt, parse_session
+from gumpc.parse_keys import Fields, open_fields
+from gumpc.parse_parts import PROMPT, WITH, parse_call, parse_prompt, parse_session
+from gumpc.parse_tables import Choice, Figure, Key, Keys, Text
 from gumpc.parse_values import NAME, part_of, shown
 from gumpc.syntax import RetrySyntax
 
-CONDITIONS = ("attempt", "not", "validate", "on", "exit")
-OVERRIDES = ("agent", "session", "worktree", "prompt", "restart_from", "replan")
-FAILURES = ("gate", "guard", "verdict", "agent")
-_ENTRY = Keys((*CONDITIONS, "with", *OVERRIDES))
+GATE_NAME = re.compile(rf"gate\.{NAME.pattern}", re.ASCII)
+SESSIONS = Choice(("new", "own"))
+CONDITIONS = {
+    "attempt": Key("Holds from this attempt on; 2 is the first retry.", Figure(whole=True, low=2)),
+    "not": Key("Holds when that gate failed in the attempt before: `gate.NAME`.", Text(GATE_NAME)),
+    "validate": Key("Holds when this workflow says yes; its inputs stand under `with`."),
+    "on": Key("Holds when this kind of thing went wrong.", Choice(("gate", "guard", "verdict", "agent"))),
+    "exit": Key(
+        "The step fails after this many attempts. Required, and alone in its entry.", Figure(whole=True, low=1)
+    ),
+}
+OVERRIDES = {
+    "agent": Key("Another agent from now on; it starts a new session."),
+    "session": Key("`new`: forget what was said; `own`: go on in the step's own session.", SESSIONS),
+    "worktree": Key("`reset`: back to the files as they were before the first attempt.", Choice(("reset",))),
+    "prompt": Key("Another prompt from now on, with nothing appended: a template, or `{file: PATH}`.", PROMPT),
+    "restart_from": Key("Back to this earlier sibling step, and on from there."),
+    "replan": Key("This agent splits the task anew."),
+}
+ENTRY = Keys({**CONDITIONS, "with": WITH, **OVERRIDES})
 
 
 def parse_retry(fields: Fields) -> tuple[RetrySyntax, ...]:
@@ -33,7 +51,7 @@ def parse_retry(fields: Fields) -> tuple[RetrySyntax, ...]:
 
 
 def _parse_entry(node: Node, out: Collector) -> RetrySyntax | None:
-    fields = open_fields(node, "a retry entry", _ENTRY, out)
+    fields = open_fields(node, "a retry entry", ENTRY, out)
     conditions = [name for name in CONDITIONS if name in fields]
     if not conditions:
         if fields.sure:
@@ -49,15 +67,13 @@ def _parse_entry(node: Node, out: Collector) -> RetrySyntax | None:
     entry = RetrySyntax(
         condition,
         fields.key(condition).span,
-        count=fields.count(condition, low=2 if condition == "attempt" else 1)
-        if condition in ("attempt", "exit")
-        else None,
+        count=fields.number(condition) if condition in ("attempt", "exit") else None,
         gate=_gate_name(fields) if condition == "not" else None,
-        kind=fields.choice("on", FAILURES),
+        kind=fields.choice("on"),
         call=parse_call(fields, "validate") if condition == "validate" else None,
         agent=fields.text("agent"),
-        session=parse_session(fields, ("new", "own")),
-        reset=fields.choice("worktree", ("reset",)) is not None,
+        session=parse_session(fields, SESSIONS, may_continue=False),
+        reset=fields.choice("worktree") is not None,
         prompt=parse_prompt(fields),
         restart_from=fields.text("restart_from"),
         replan=fields.text("replan"),
@@ -81,8 +97,7 @@ def _gate_name(fields: Fields) -> Scalar | None:
     text = fields.text("not")
     if text is None:
         return None
-    prefix, _, name = text.value.partition(".")
-    if prefix == "gate" and NAME.fullmatch(name):
+    if GATE_NAME.fullmatch(text.value):
         return part_of(text, len("gate."), len(text.value))
     advice = f"write `not: gate.{text.value}`" if NAME.fullmatch(text.value) else "write `not: gate.NAME`"
     fields.out.add("G104", f"{shown(text.value)} is not a condition; `not` takes `gate.NAME`", text.span, help=advice)

@@ -2,23 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gumpc.diagnostics import Collector, Note
 from gumpc.nodes import Mapping, Node, Scalar
 from gumpc.parse_gate import parse_gates
-from gumpc.parse_keys import Fields, Keys, Retired, open_fields
-from gumpc.parse_parts import parse_call, parse_prompt, parse_session
+from gumpc.parse_keys import Fields, open_fields
+from gumpc.parse_parts import CACHE, FROM, PROMPT, WITH, parse_call, parse_prompt, parse_session
 from gumpc.parse_retry import parse_retry
-from gumpc.parse_values import at_start, kind_of, read_text
+from gumpc.parse_tables import Choice, Duration, Either, Figure, Key, Keys, Many, Part, Retired, Text, YesNo
+from gumpc.parse_values import NAME, at_start, kind_of, read_text
 from gumpc.syntax import CallSyntax, ContextSyntax, Flag, GuardSyntax, StepSyntax
 
-TYPES = ("code", "split", "validate", "artifact")
-WORKTREES = ("read-write", "read-only", "none")
-HITL = ("true", "before_gate", "after_gate", "false")
-BLAST_RADIUS = ("fail", "warn", "off")
+TYPES = Choice(("code", "split", "validate", "artifact"))
+SESSIONS = Choice(("new",))
 
-GET_KEYS = ("prompt", "context", "worktree", "session", "workflow", "inputs")
-RUN_KEYS = ("agent", "guard", "hitl")
-GUARD_KEYS = ("max_turns", "max_budget", "max_tokens", "max_time", "timeout", "no_write")
+GUARD = Keys(
+    {
+        "max_turns": Key("The most turns of the agent.", Figure(whole=True, low=1)),
+        "max_budget": Key("The most US dollars.", Figure(above=True)),
+        "max_tokens": Key("The most tokens, in and out.", Figure(whole=True, low=1)),
+        "max_time": Key("The longest time: `90s`, `30m`, `1h30m`.", Duration()),
+        "timeout": Key("The same as `max_time`; give one of them.", Duration()),
+        "no_write": Key(
+            "`true`: ends the attempt when a file is written; the default of all types but `code`.", YesNo()
+        ),
+    }
+)
+CONTEXT = Keys(
+    {
+        "file": Key("A file's path, relative to the repository; a template."),
+        "bash": Key("A command whose output is given. A reference in it becomes a shell variable."),
+        "required": Key(
+            "`true`: stop where it is missing or fails, instead of leaving it out.", YesNo(), default=False
+        ),
+    }
+)
+GET_KEYS = {
+    "prompt": Key("What the agent is asked: a template, or `{file: PATH}` relative to the workflow's file.", PROMPT),
+    "context": Key("Files, and outputs of commands, that the agent is given with the prompt.", Many(CONTEXT)),
+    "worktree": Key(
+        "What the agent may do with the files; by type: `read-write` for `code`, else `read-only`.",
+        Choice(("read-write", "read-only", "none")),
+    ),
+    "session": Key("`new`, or `{from: STEP}`: go on in that step's session.", Either(SESSIONS, FROM), default="new"),
+    "workflow": Key("A workflow to run before the agent; its output is `{NAME.output}`."),
+    "inputs": Key("Globs: the files that this step depends on; without it, all of them.", Many(Text())),
+}
+RUN_KEYS = {
+    "agent": Key('An agent\'s name, a template such as `"{implement.agent}"`, or `pass`: run no agent.'),
+    "guard": Key("What ends an attempt while it works.", GUARD),
+    "hitl": Key(
+        "A person decides: `before_gate` (or `true`), or `after_gate`.",
+        Choice(("true", "before_gate", "after_gate", "false")),
+    ),
+}
+_BLOCKS = {
+    "get": Key("What the agent is given. These keys may also stand at step level.", Part("get")),
+    "run": Key("Which agent, and its limits. These keys may also stand at step level.", Part("run")),
+}
+_STEP_KEYS = {
+    "name": Key("The step's name, unique among its siblings: letters, digits, `_`, `-`.", Text(NAME)),
+    "type": Key("What the step makes: changes, tasks, a verdict, or a text.", TYPES),
+    "gate": Key("What the work must pass, in order.", Many(Part("gate"))),
+    "retry": Key("What changes from attempt to attempt; without it there is one.", Many(Part("retry"))),
+    "steps": Key("The group's steps, in order.", Many(Part("step"), least=1)),
+    "each": Key("The steps to run once for each task of this split.", Many(Part("step"), least=1)),
+    "parallel": Key("`true`: the steps of a group, or the tasks of a split, at the same time.", YesNo(), default=False),
+    "blast_radius": Key(
+        "What a change outside a task's `files` does.", Choice(("fail", "warn", "off")), default="fail"
+    ),
+    "cache": Key(CACHE, YesNo(), default=True),
+    "with": WITH,
+}
 
 KIND_KEYS = {
     "group": ("name", "steps", "parallel", "gate", "retry"),
@@ -29,7 +85,8 @@ KIND_KEYS = {
     "call": ("name", "workflow", "with", "cache"),
     "gate": ("name", "gate", "retry", "agent", "run", "hitl", "cache"),
 }
-_ALL_KEYS = tuple(dict.fromkeys(key for keys in KIND_KEYS.values() for key in keys))
+_HOMES = {**_STEP_KEYS, **_BLOCKS, **GET_KEYS, **RUN_KEYS}
+ALL_KEYS = {key: _HOMES[key] for keys in KIND_KEYS.values() for key in keys}
 # The keys that decide a step's kind, the strongest first.
 _DECIDING = (
     ("steps", "group"),
@@ -37,7 +94,7 @@ _DECIDING = (
     ("workflow", "call"),
     ("gate", "gate"),
 )
-_IN_GUARD = {key: f"`{key}` belongs in `guard:`" for key in GUARD_KEYS if key not in ("max_budget", "timeout")}
+_IN_GUARD = {key: f"`{key}` belongs in `guard:`" for key in GUARD.table if key not in ("max_budget", "timeout")}
 _OLD_TYPES = {"diff": "code", "plan": "split", "review": "validate"}
 _RETIRED = {
     "output": Retired(
@@ -52,16 +109,14 @@ _RETIRED = {
     "timeout": Retired("write `guard: {max_time: …}`"),
     "max_budget": Retired("write `guard: {max_budget: …}`"),
 }
-_STEP = {kind: Keys(_ALL_KEYS, _IN_GUARD, _RETIRED, keys) for kind, keys in KIND_KEYS.items()}
-_STEP[""] = Keys(_ALL_KEYS, _IN_GUARD, _RETIRED, ("name", "type", "gate", "steps", "workflow"))
-_BLOCK_HOMES = {key: f"`{key}` stands at step level" for key in _ALL_KEYS if key not in ("get", "run")}
-_GET = Keys(
-    (*GET_KEYS, "with"),
+_STEP = {kind: Keys(ALL_KEYS, _IN_GUARD, _RETIRED, keys) for kind, keys in KIND_KEYS.items()}
+_STEP[""] = Keys(ALL_KEYS, _IN_GUARD, _RETIRED, ("name", "type", "gate", "steps", "workflow"))
+_BLOCK_HOMES = {key: f"`{key}` stands at step level" for key in ALL_KEYS if key not in ("get", "run")}
+GET = Keys(
+    {**GET_KEYS, "with": WITH},
     {**_BLOCK_HOMES, **{key: f"`{key}` belongs in `run:`" for key in RUN_KEYS}},
 )
-_RUN = Keys(RUN_KEYS, {**_BLOCK_HOMES, **{key: f"`{key}` belongs in `get:`" for key in GET_KEYS}, **_IN_GUARD})
-_GUARD = Keys(GUARD_KEYS)
-_CONTEXT = Keys(("file", "bash", "required"))
+RUN = Keys(RUN_KEYS, {**_BLOCK_HOMES, **{key: f"`{key}` belongs in `get:`" for key in GET_KEYS}, **_IN_GUARD})
 
 
 def parse_steps(fields: Fields, name: str) -> tuple[StepSyntax, ...]:
@@ -106,7 +161,7 @@ def _owner(node: Node) -> tuple[str, str]:
     if "steps" in keys:
         return "a group", "group"
     made = keys.get("type")
-    if isinstance(made, Scalar) and made.value in TYPES:
+    if isinstance(made, Scalar) and made.value in TYPES.words:
         return f"{'an' if made.value == 'artifact' else 'a'} {made.value} step", "agent"
     if any(key in keys for key in ("type", "agent", "prompt", "get", "run")):
         return "an agent step", "agent"
@@ -162,7 +217,7 @@ def _parse_called(fields: Fields, name: Scalar) -> StepSyntax:
 
 
 def _parse_gate_step(fields: Fields, name: Scalar) -> StepSyntax:
-    run = _block(fields, "run", _RUN, RUN_KEYS)
+    run = _block(fields, "run", RUN, RUN_KEYS)
     agent = run.text("agent")
     if "retry" in fields and agent is None:
         advice = "add `agent: pass` to run the gates again, or give the step an agent and a `type`"
@@ -185,14 +240,14 @@ def _parse_gate_step(fields: Fields, name: Scalar) -> StepSyntax:
 
 
 def _parse_agent_step(fields: Fields, name: Scalar) -> StepSyntax:
-    get = _block(fields, "get", _GET, (*GET_KEYS, "with"))
-    run = _block(fields, "run", _RUN, RUN_KEYS)
+    get = _block(fields, "get", GET, (*GET_KEYS, "with"))
+    run = _block(fields, "run", RUN, RUN_KEYS)
     agent = run.text("agent")
     fields.require("type", advice="what the step makes: `code`, `split`, `validate` or `artifact`")
-    made = fields.choice("type", TYPES, meant=_OLD_TYPES)
+    made = fields.choice("type", meant=_OLD_TYPES)
     if agent is None or agent.value != "pass":
         get.require("prompt")
-    worktree = get.choice("worktree", WORKTREES)
+    worktree = get.choice("worktree")
     if made and made.value == "code" and worktree and worktree.value == "none":
         fields.out.add(
             "G105",
@@ -208,7 +263,7 @@ def _parse_agent_step(fields: Fields, name: Scalar) -> StepSyntax:
         prompt=parse_prompt(get),
         context=tuple(entry for entry in (_parse_context(node, get.out) for node in get.items("context")) if entry),
         worktree=worktree,
-        session=parse_session(get, ("new", "from")),
+        session=parse_session(get, SESSIONS, may_continue=True),
         get_workflow=_get_workflow(get),
         inputs=tuple(text for text in (read_text(node, "a glob", get.out) for node in get.items("inputs")) if text),
         agent=agent,
@@ -218,7 +273,7 @@ def _parse_agent_step(fields: Fields, name: Scalar) -> StepSyntax:
         retry=parse_retry(fields),
         each=_parse_each(fields, made),
         parallel=_is_set(fields.flag("parallel")),
-        blast_radius=fields.choice("blast_radius", BLAST_RADIUS),
+        blast_radius=fields.choice("blast_radius"),
         cache=fields.flag("cache"),
     )
 
@@ -230,7 +285,7 @@ def _parse_each(fields: Fields, made: Scalar | None) -> tuple[StepSyntax, ...]:
     return parse_steps(fields, "each") if "each" in fields else ()
 
 
-def _block(fields: Fields, name: str, keys: Keys, inner: tuple[str, ...]) -> Fields:
+def _block(fields: Fields, name: str, keys: Keys, inner: Iterable[str]) -> Fields:
     """The block `name`, or, where there is none, the step itself, whose keys then stand flat."""
     node = fields.node(name)
     if node is None:
@@ -249,7 +304,7 @@ def _block(fields: Fields, name: str, keys: Keys, inner: tuple[str, ...]) -> Fie
 def _hitl(fields: Fields, run: Fields) -> Scalar | None:
     if run is not fields and "hitl" in run and "hitl" in fields:
         fields.conflict("hitl", "run", because="`hitl` stands both at step level and in `run:`")
-    found = (run if "hitl" in run else fields).choice("hitl", HITL)
+    found = (run if "hitl" in run else fields).choice("hitl")
     return None if found and found.value == "false" else found
 
 
@@ -267,7 +322,7 @@ def _parse_context(node: Node, out: Collector) -> ContextSyntax | None:
         advice = "write `{file: PATH}` or `{bash: COMMAND}`"
         out.add("G103", f"an entry of `context` must be a map, not {kind_of(node)}", at_start(node), help=advice)
         return None
-    fields = open_fields(node, "an entry of `context`", _CONTEXT, out)
+    fields = open_fields(node, "an entry of `context`", CONTEXT, out)
     kinds = [kind for kind in ("file", "bash") if kind in fields]
     if len(kinds) == 2:
         fields.conflict("bash", "file", advice="write an entry for each")
@@ -284,13 +339,13 @@ def _parse_guard(run: Fields) -> GuardSyntax:
     node = run.node("guard")
     if node is None:
         return GuardSyntax()
-    fields = open_fields(node, "`guard`", _GUARD, run.out)
+    fields = open_fields(node, "`guard`", GUARD, run.out)
     if "timeout" in fields and "max_time" in fields:
         fields.conflict("timeout", "max_time", because="`timeout` and `max_time` are the same limit; give one of them")
     return GuardSyntax(
-        max_turns=fields.count("max_turns"),
-        max_budget=fields.amount("max_budget"),
-        max_tokens=fields.count("max_tokens"),
+        max_turns=fields.number("max_turns"),
+        max_budget=fields.number("max_budget"),
+        max_tokens=fields.number("max_tokens"),
         max_time=fields.duration("max_time" if "max_time" in fields else "timeout"),
         no_write=fields.flag("no_write"),
     )

@@ -14,16 +14,16 @@ from gumpc import nodes
 from gumpc.diagnostics import Collector, Edit, Fix
 from gumpc.nearest import nearest
 from gumpc.nodes import Node, Scalar, Sequence
+from gumpc.parse_tables import MAX_NUMBER, Figure
 from gumpc.source import Span
 from gumpc.syntax import Flag, Number
 
-MAX_NUMBER = 10**15
 NO_WORDS: Mapping[str, str] = {}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
 _REFERENCE = re.compile(r"(?:\.?/)?[A-Za-z0-9_*][A-Za-z0-9_*./-]*", re.ASCII)
 _NOT_FINITE = {".nan", "nan", ".inf", "inf", "infinity"}
 _FLAG_WORDS = {
@@ -155,23 +155,14 @@ def read_flag(node: Node, what: str, out: Collector) -> Flag | None:
     return Flag(found.value == "true", found.span) if found else None
 
 
-def read_number(
-    node: Node,
-    what: str,
-    out: Collector,
-    *,
-    whole: bool = False,
-    low: float = 0,
-    high: float = MAX_NUMBER,
-    above: bool = False,
-) -> Number | None:
-    """A finite number from `low` to `high`; `above` leaves `low` itself out."""
+def read_number(node: Node, what: str, form: Figure, out: Collector) -> Number | None:
+    """A number within the bounds of `form`."""
     scalar = read_text(node, what, out)
     if scalar is None:
         return None
-    text = scalar.value
-    expected = "a whole number" if whole else "a number"
-    if text.lower().lstrip("+-") not in _NOT_FINITE and not (_WHOLE if whole else _NUMBER).fullmatch(text):
+    text, low, high = scalar.value, form.low, form.high
+    expected = "a whole number" if form.whole else "a number"
+    if text.lower().lstrip("+-") not in _NOT_FINITE and not (WHOLE if form.whole else NUMBER).fullmatch(text):
         advice = "amounts are in US dollars, written without a sign" if text.startswith("$") else ""
         out.add("G103", f"{what} must be {expected}, not {shown(text)}", scalar.span, help=advice)
         return None
@@ -179,8 +170,8 @@ def read_number(
     if not isfinite(value) and text.lower().lstrip("+-") in _NOT_FINITE:
         out.add("G106", f"{what} must be a finite number, not {shown(text)}", scalar.span)
         return None
-    if not (low <= value <= high) or (above and value == low):
-        bounds = f"more than {low:g}" if above else f"at least {low:g}"
+    if not (low <= value <= high) or (form.above and value == low):
+        bounds = f"more than {low:g}" if form.above else f"at least {low:g}"
         bounds = f"from {low:g} to {high:g}" if high != MAX_NUMBER else bounds
         bounds = f"at most {high:g}" if value > MAX_NUMBER else bounds
         out.add("G106", f"{what} must be {bounds}, not {shown(text)}", scalar.span)
@@ -193,9 +184,9 @@ def read_duration(node: Node, what: str, out: Collector) -> Number | None:
     scalar = read_text(node, what, out)
     if scalar is None:
         return None
-    match = _DURATION.fullmatch(scalar.value)
+    match = DURATION.fullmatch(scalar.value)
     if match is None:
-        bare = _NUMBER.fullmatch(scalar.value)
+        bare = NUMBER.fullmatch(scalar.value)
         advice = "a number needs a unit: `s`, `m` or `h`" if bare else "write it like `90s`, `30m` or `1h30m`"
         out.add("G107", f"{shown(scalar.value)} is not a duration", scalar.span, help=advice)
         return None

@@ -10,15 +10,24 @@ import re
 
 from gumpc.diagnostics import Collector
 from gumpc.nodes import Mapping, Node, Scalar
-from gumpc.parse_keys import Fields, Keys, Retired, open_fields
+from gumpc.parse_keys import Fields, open_fields
 from gumpc.parse_step import parse_steps
+from gumpc.parse_tables import Choice, Duration, Figure, Key, Keys, Many, Part, Retired, Text
 from gumpc.parse_values import at_start, kind_of, shown
 from gumpc.syntax import WorkflowSyntax
 
-_IGNORED = "x-"
+IGNORED = "x-"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
-_ROOT = Keys(
-    ("name", "description", "max_budget", "max_timeout", "max_tokens", "steps", "edition"),
+ROOT = Keys(
+    {
+        "name": Key("The workflow's name: lower-case letters, digits, `_`, `-`.", Text(_NAME)),
+        "description": Key("What it is for, for people.", Text(may_be_empty=True)),
+        "max_budget": Key("The most US dollars of a whole run.", Figure(above=True)),
+        "max_timeout": Key("The longest time of a whole run: `90s`, `30m`, `1h30m`.", Duration()),
+        "max_tokens": Key("The most tokens of a whole run, in and out.", Figure(whole=True, low=1)),
+        "steps": Key("What is done, in order.", Many(Part("step"), least=1)),
+        "edition": Key("The edition of the language, where the file does not show it.", Choice(("3", "4"))),
+    },
     elsewhere={"guard": "limits of the whole run are `max_budget`, `max_timeout` and `max_tokens`"},
     retired={"inputs": Retired("delete it: every `{name}` that no step defines is an input")},
 )
@@ -30,8 +39,8 @@ def parse(node: Node, collector: Collector) -> WorkflowSyntax | None:
         advice = "a workflow has at least `name:` and `steps:`"
         collector.add("G103", f"a workflow must be a map, not {kind_of(node)}", at_start(node), help=advice)
         return None
-    kept = tuple((key, value) for key, value in node.entries if not key.value.startswith(_IGNORED))
-    fields = open_fields(Mapping(kept, node.span), "a workflow", _ROOT, collector)
+    kept = tuple((key, value) for key, value in node.entries if not key.value.startswith(IGNORED))
+    fields = open_fields(Mapping(kept, node.span), "a workflow", ROOT, collector)
     if not _is_edition_4(fields):
         return None
     fields.require("name")
@@ -41,9 +50,9 @@ def parse(node: Node, collector: Collector) -> WorkflowSyntax | None:
         name or Scalar("", fields.span, ((0, fields.span.line, fields.span.column),)),
         node.span,
         description=fields.text("description", may_be_empty=True),
-        max_budget=fields.amount("max_budget"),
+        max_budget=fields.number("max_budget"),
         max_timeout=fields.duration("max_timeout"),
-        max_tokens=fields.count("max_tokens"),
+        max_tokens=fields.number("max_tokens"),
         steps=parse_steps(fields, "steps"),
     )
     return workflow if name and workflow.steps else None
@@ -52,7 +61,7 @@ def parse(node: Node, collector: Collector) -> WorkflowSyntax | None:
 def _is_edition_4(fields: Fields) -> bool:
     if "edition" not in fields:
         return True
-    edition = fields.choice("edition", ("3", "4"))
+    edition = fields.choice("edition")
     if edition is None or edition.value == "4":
         return True
     advice = "rewrite the file for edition 4, then delete this line"
