@@ -1,7 +1,7 @@
 """The table of diagnostic codes: severity and title, one line per code; the documentation is made from it.
 
 Families: G0xx text and YAML, G1xx shape, G2xx template syntax, G3xx names, G4xx flow, G5xx agents, gates and files
-of this repository, G6xx safety, G7xx cache. A code is never given a new meaning.
+of this repository, G6xx safety. A code is never given a new meaning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Code(NamedTuple):
     title: str
 
 
-E, W, H = "error", "warning", "hint"
+E, W = "error", "warning"
 
 CODES: dict[str, Code] = {
     "G001": Code(E, "the file is not UTF-8 text"),
@@ -29,6 +29,7 @@ CODES: dict[str, Code] = {
     "G008": Code(E, "a file holds more than one document, or none"),
     "G009": Code(E, "a merge key does not name a mapping"),
     "G010": Code(W, "a published spelling that YAML reads otherwise"),
+    "G011": Code(W, "a comment that ignores nothing"),
     "G101": Code(E, "a required key is missing"),
     "G102": Code(E, "an unknown key"),
     "G103": Code(E, "a value has the wrong type"),
@@ -39,7 +40,6 @@ CODES: dict[str, Code] = {
     "G108": Code(E, "a name is not allowed"),
     "G109": Code(E, "two siblings have the same name"),
     "G110": Code(E, "this key belongs to the other edition"),
-    "G111": Code(E, "marks of both editions in one file"),
     "G201": Code(W, "a brace is opened and not closed on its line"),
     "G202": Code(E, "a reference cannot be read"),
     "G301": Code(E, "a name is ambiguous"),
@@ -71,5 +71,4 @@ CODES: dict[str, Code] = {
     "G508": Code(E, "a bad glob"),
     "G601": Code(E, "a reference where the shell would not quote it"),
     "G602": Code(E, "a path that leaves the repository"),
-    "G701": Code(H, "a step that can never be skipped"),
 }

@@ -24,19 +24,27 @@ from gumpc.rules.world import World
 from gumpc.source import Span, line_starts
 from gumpc.yaml_reader import decode, read
 
+IGNORE = "gumpc: ignore"
+
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """What came of a file: the IR when there was no error, the diagnostics, and each text by its shown name."""
+    """What came of a file: the IR when there was no error, the diagnostics, and each text by its shown name.
+
+    `silenced` is what a comment in a file silenced. Such an error is not told by `check`; it still is one, so there is
+    no IR, and who wants to run the workflow is told.
+    """
 
     workflow: ir.Workflow | None
     diagnostics: tuple[Diagnostic, ...]
     sources: dict[str, str]
+    silenced: tuple[Diagnostic, ...] = ()
 
     @property
-    def has_errors(self) -> bool:
-        """True when the workflow cannot be planned."""
-        return any(d.severity == "error" for d in self.diagnostics)
+    def in_the_way(self) -> tuple[Diagnostic, ...]:
+        """What to tell someone who wants to plan or run this: the diagnostics, with the errors that were silenced."""
+        errors = (d for d in self.silenced if d.severity == "error")
+        return tuple(sorted((*self.diagnostics, *errors), key=lambda d: (d.span, d.code)))
 
 
 def compile_workflow(found: Found, *, library: Library, config: Config, world: World) -> Compilation:
@@ -47,7 +55,14 @@ def compile_workflow(found: Found, *, library: Library, config: Config, world: W
         run_rules(workflow, world, compiler.collector)
     diagnostics = compiler.collector.sorted()
     failed = any(d.severity == "error" for d in diagnostics)
-    return Compilation(None if failed else workflow, diagnostics, compiler.sources)
+    silenced: tuple[Diagnostic, ...] = ()
+    texts = {name: text for name in compiler.done if IGNORE in (text := compiler.sources.get(name, ""))}
+    if texts:
+        from gumpc.ignores import silence  # few files hold such a comment, and none pays for those that do
+
+        judged = found.name if workflow is not None else None
+        diagnostics, silenced = silence(diagnostics, texts, judged=judged, in_repository=world.read is not None)
+    return Compilation(None if failed else workflow, diagnostics, compiler.sources, silenced)
 
 
 @dataclass(slots=True)

@@ -104,11 +104,11 @@ def _compiled(name: str, project: Project) -> tuple[Compilation, str]:
         kind = "a path ends in .yaml or .yml" if not name.endswith(SUFFIXES) else "paths are relative to this folder"
         raise RunError(f"there is no workflow `{name}`", help=f"{hint}known: {', '.join(names)}; {kind}")
     compilation = project.compile(found)
-    if compilation.diagnostics:
+    if compilation.in_the_way:
         color = wants_color(sys.stderr, project.config)
-        say(render_text(compilation.diagnostics, compilation.sources, color=color))
+        say(render_text(compilation.in_the_way, compilation.sources, color=color))
     if compilation.workflow is None:
-        raise RunError(summary(compilation.diagnostics, 1), help="nothing runs while `gumpc check` finds errors")
+        raise RunError(summary(compilation.in_the_way, 1), help="nothing runs while a workflow has errors")
     return compilation, compilation.sources[found.name]
 
 

@@ -118,7 +118,6 @@ def test_a_file_whose_text_is_not_at_hand_is_named_without_its_line() -> None:
         ([], 3, "no faults in 3 workflows"),
         (["G301"], 1, "1 error in 1 workflow (`gumpc check --explain G301` tells more)"),
         (["G301", "G102", "G402"], 3, "2 errors, 1 warning in 3 workflows (`gumpc check --explain G301` tells more)"),
-        (["G701"], 2, "1 hint in 2 workflows (`gumpc check --explain G701` tells more)"),
     ],
 )
 def test_the_summary(codes: list[str], files: int, expected: str) -> None:
