@@ -18,7 +18,7 @@ from gumpc.agent_names import AgentSpec
 from gumpc.plan import PlanNode
 from runtime import events as ev
 from runtime.agents.protocol import Adapter, AgentEvent, Launch, Outcome, Turn
-from runtime.attempt import PROMPT, CallReport, call_agent, ended_by_itself, forget_call, recover_call
+from runtime.attempt import PROMPT, CallReport, call_agent, forget_call, recover_call
 from runtime.clock import Clock
 from runtime.errors import ExitCode
 from runtime.files import write_atomic
@@ -124,7 +124,7 @@ class AgentCaller:
             )
         )
         guards = Guards(step.guard, self.limits())
-        with self._recorded_if_interrupted(node, attempt, guards, folder):
+        with self._recorded_if_interrupted(node, attempt, adapter, launch, folder):
             return call_agent(
                 adapter,
                 launch,
@@ -137,24 +137,18 @@ class AgentCaller:
 
     @contextlib.contextmanager
     def _recorded_if_interrupted(
-        self, node: PlanNode, attempt: Attempt, guards: Guards, folder: Path
+        self, node: PlanNode, attempt: Attempt, adapter: Adapter, launch: Launch, folder: Path
     ) -> Iterator[None]:
-        """An interrupt ends the agent; what it had spent goes on record, and the attempt can be made again.
+        """An interrupt ends the agent; what its stream says it spent goes on record, and the attempt is open again.
 
         Unless the agent had just ended by itself: its answer is on disk then, and will be taken up.
         """
-        began = self.clock.monotonic()
         try:
             yield
         except BaseException:
-            if not ended_by_itself(folder):
-                spent = round((self.clock.monotonic() - began) * 1000)
-                cost = guards.cost if guards.cost is not None or guards.usage.total else 0.0
-                self.journal.append(
-                    ev.AgentKilled(
-                        node.id, attempt.number, "interrupted", spent, guards.usage, cost, guards.turns, in_flight=True
-                    )
-                )
+            report = recover_call(adapter, launch, folder, Guards(ir.Guard()))
+            if report.exit.reason != "exited":
+                self._killed(node, attempt, report, "interrupted", in_flight=True)
             raise
 
     def _on_event(self, node: PlanNode, attempt: Attempt, event: AgentEvent, guards: Guards) -> None:

@@ -86,12 +86,6 @@ def recover_call(adapter: Adapter, launch: Launch, folder: Path, guards: Guards)
     return replace(_report(parser, ended, folder, guards.trip, None), spoke=spoke)
 
 
-def ended_by_itself(folder: Path) -> bool:
-    """Whether the call that has its artifacts in `folder` is on record as one that nobody ended."""
-    ended = read_record(folder / RECORD)
-    return ended is not None and ended.reason == "exited"
-
-
 def forget_call(folder: Path) -> None:
     """Remove what an earlier call left in `folder`, which must not pass for the next one's."""
     for name in (RECORD, STREAM, ERRORS):
