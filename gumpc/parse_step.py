@@ -1,4 +1,4 @@
-"""Steps: a mapping's kind follows from its keys, and each kind has its table of them."""
+"""Steps: a mapping's kind follows from its keys, and each kind has its own (`gumpc.parse_step_keys`)."""
 
 from __future__ import annotations
 
@@ -8,115 +8,25 @@ from gumpc.diagnostics import Collector, Note
 from gumpc.nodes import Mapping, Node, Scalar
 from gumpc.parse_gate import parse_gates
 from gumpc.parse_keys import Fields, open_fields
-from gumpc.parse_parts import CACHE, FROM, PROMPT, WITH, parse_call, parse_prompt, parse_session
+from gumpc.parse_parts import parse_call, parse_prompt, parse_session
 from gumpc.parse_retry import parse_retry
-from gumpc.parse_tables import Choice, Duration, Either, Figure, Key, Keys, Many, Part, Retired, Text, YesNo
-from gumpc.parse_values import NAME, at_start, kind_of, read_text
+from gumpc.parse_step_keys import (
+    CONTEXT,
+    DECIDING,
+    GET,
+    GET_KEYS,
+    GUARD,
+    KIND_KEYS,
+    OLD_TYPES,
+    RUN,
+    RUN_KEYS,
+    SESSIONS,
+    STEP,
+    TYPES,
+)
+from gumpc.parse_tables import Keys
+from gumpc.parse_values import at_start, kind_of, read_text
 from gumpc.syntax import CallSyntax, ContextSyntax, Flag, GuardSyntax, StepSyntax
-
-TYPES = Choice(("code", "split", "validate", "artifact"))
-SESSIONS = Choice(("new",))
-
-GUARD = Keys(
-    {
-        "max_turns": Key("The most turns of the agent.", Figure(whole=True, low=1)),
-        "max_budget": Key("The most US dollars.", Figure(above=True)),
-        "max_tokens": Key("The most tokens, in and out.", Figure(whole=True, low=1)),
-        "max_time": Key("The longest time: `90s`, `30m`, `1h30m`.", Duration()),
-        "timeout": Key("The same as `max_time`; give one of them.", Duration()),
-        "no_write": Key(
-            "`true`: ends the attempt when a file is written; the default of all types but `code`.", YesNo()
-        ),
-    }
-)
-CONTEXT = Keys(
-    {
-        "file": Key("A file's path, relative to the repository; a template."),
-        "bash": Key("A command whose output is given. A reference in it becomes a shell variable."),
-        "required": Key(
-            "`true`: stop where it is missing or fails, instead of leaving it out.", YesNo(), default=False
-        ),
-    }
-)
-GET_KEYS = {
-    "prompt": Key("What the agent is asked: a template, or `{file: PATH}` relative to the workflow's file.", PROMPT),
-    "context": Key("Files, and outputs of commands, that the agent is given with the prompt.", Many(CONTEXT)),
-    "worktree": Key(
-        "What the agent may do with the files; by type: `read-write` for `code`, else `read-only`.",
-        Choice(("read-write", "read-only", "none")),
-    ),
-    "session": Key("`new`, or `{from: STEP}`: go on in that step's session.", Either(SESSIONS, FROM), default="new"),
-    "workflow": Key("A workflow to run before the agent; its output is `{NAME.output}`."),
-    "inputs": Key("Globs: the files that this step depends on; without it, all of them.", Many(Text())),
-}
-RUN_KEYS = {
-    "agent": Key('An agent\'s name, a template such as `"{implement.agent}"`, or `pass`: run no agent.'),
-    "guard": Key("What ends an attempt while it works.", GUARD),
-    "hitl": Key(
-        "A person decides: `before_gate` (or `true`), or `after_gate`.",
-        Choice(("true", "before_gate", "after_gate", "false")),
-    ),
-}
-_BLOCKS = {
-    "get": Key("What the agent is given. These keys may also stand at step level.", Part("get")),
-    "run": Key("Which agent, and its limits. These keys may also stand at step level.", Part("run")),
-}
-_STEP_KEYS = {
-    "name": Key("The step's name, unique among its siblings: letters, digits, `_`, `-`.", Text(NAME)),
-    "type": Key("What the step makes: changes, tasks, a verdict, or a text.", TYPES),
-    "gate": Key("What the work must pass, in order.", Many(Part("gate"))),
-    "retry": Key("What changes from attempt to attempt; without it there is one.", Many(Part("retry"))),
-    "steps": Key("The group's steps, in order.", Many(Part("step"), least=1)),
-    "each": Key("The steps to run once for each task of this split.", Many(Part("step"), least=1)),
-    "parallel": Key("`true`: the steps of a group, or the tasks of a split, at the same time.", YesNo(), default=False),
-    "blast_radius": Key(
-        "What a change outside a task's `files` does.", Choice(("fail", "warn", "off")), default="fail"
-    ),
-    "cache": Key(CACHE, YesNo(), default=True),
-    "with": WITH,
-}
-
-KIND_KEYS = {
-    "group": ("name", "steps", "parallel", "gate", "retry"),
-    "agent": (
-        *("name", "type", "get", *GET_KEYS, "with", "run", *RUN_KEYS),
-        *("gate", "retry", "each", "parallel", "blast_radius", "cache"),
-    ),
-    "call": ("name", "workflow", "with", "cache"),
-    "gate": ("name", "gate", "retry", "agent", "run", "hitl", "cache"),
-}
-_HOMES = {**_STEP_KEYS, **_BLOCKS, **GET_KEYS, **RUN_KEYS}
-ALL_KEYS = {key: _HOMES[key] for keys in KIND_KEYS.values() for key in keys}
-# The keys that decide a step's kind, the strongest first.
-_DECIDING = (
-    ("steps", "group"),
-    *((key, "agent") for key in ("type", "agent", "prompt", "get", "run", "each")),
-    ("workflow", "call"),
-    ("gate", "gate"),
-)
-_IN_GUARD = {key: f"`{key}` belongs in `guard:`" for key in GUARD.table if key not in ("max_budget", "timeout")}
-_OLD_TYPES = {"diff": "code", "plan": "split", "review": "validate"}
-_RETIRED = {
-    "output": Retired(
-        "`type:` says what a step makes: diff is `code`, plan `split`, artifact `artifact`, review `validate`",
-        "type",
-        {**_OLD_TYPES, "artifact": "artifact"},
-    ),
-    "foreach": Retired("put the block under `each:` of the split step itself"),
-    "on_failure": Retired("write `retry:`, a list of entries that ends with `- exit: N`"),
-    "strategy": Retired("write `retry:`, one entry for each change of strategy"),
-    "restart_from": Retired("write it as an override of a `retry:` entry"),
-    "timeout": Retired("write `guard: {max_time: …}`"),
-    "max_budget": Retired("write `guard: {max_budget: …}`"),
-}
-_STEP = {kind: Keys(ALL_KEYS, _IN_GUARD, _RETIRED, keys) for kind, keys in KIND_KEYS.items()}
-_STEP[""] = Keys(ALL_KEYS, _IN_GUARD, _RETIRED, ("name", "type", "gate", "steps", "workflow"))
-_BLOCK_HOMES = {key: f"`{key}` stands at step level" for key in ALL_KEYS if key not in ("get", "run")}
-GET = Keys(
-    {**GET_KEYS, "with": WITH},
-    {**_BLOCK_HOMES, **{key: f"`{key}` belongs in `run:`" for key in RUN_KEYS}},
-)
-RUN = Keys(RUN_KEYS, {**_BLOCK_HOMES, **{key: f"`{key}` belongs in `get:`" for key in GET_KEYS}, **_IN_GUARD})
 
 
 def parse_steps(fields: Fields, name: str) -> tuple[StepSyntax, ...]:
@@ -138,7 +48,7 @@ def parse_steps(fields: Fields, name: str) -> tuple[StepSyntax, ...]:
 
 def _parse_step(node: Node, out: Collector) -> StepSyntax | None:
     owner, likely = _owner(node)
-    fields = open_fields(node, owner, _STEP[likely], out)
+    fields = open_fields(node, owner, STEP[likely], out)
     kind, decider = _kind(fields)
     fields.require("name")
     name = fields.name("name", of="a step")
@@ -172,7 +82,7 @@ def _owner(node: Node) -> tuple[str, str]:
 
 def _kind(fields: Fields) -> tuple[str, str | None]:
     """The step's kind and the key that decides it."""
-    found = [(key, kind) for key, kind in _DECIDING if key in fields]
+    found = [(key, kind) for key, kind in DECIDING if key in fields]
     if not found:
         return "", None
     key, kind = found[0]
@@ -244,7 +154,7 @@ def _parse_agent_step(fields: Fields, name: Scalar) -> StepSyntax:
     run = _block(fields, "run", RUN, RUN_KEYS)
     agent = run.text("agent")
     fields.require("type", advice="what the step makes: `code`, `split`, `validate` or `artifact`")
-    made = fields.choice("type", meant=_OLD_TYPES)
+    made = fields.choice("type", meant=OLD_TYPES)
     if agent is None or agent.value != "pass":
         get.require("prompt")
     worktree = get.choice("worktree")
