@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import CheckoutStrategy, DiffOption
 
-from runtime.repository import GitError, Repository
+from runtime.repository import GitError, Repository, left_out
 from runtime.trees import SUBMODULE, Entry
 
 _SCAN = (
@@ -93,7 +94,7 @@ class Checkout:
             taken = [path for path in changed if takes(path, path in git.index)]
             present = {path for path in taken if _is_file(self._folder, path)}
             for path in taken:
-                if path not in present and path in git.index:
+                if path not in present and path in git.index and not left_out(git.index, path):
                     git.index.remove(path)
             for path in sorted(present):
                 self._add(git.index, path)
@@ -102,6 +103,17 @@ class Checkout:
             if taken == changed and not nested:
                 self._equals = tree
             return tree
+
+    def write_aside(self, tree: str, paths: Iterable[str], *, target: Path) -> None:
+        """Write these files of a tree below `target` instead, as the attributes that the folder has now want them.
+
+        A blob read as a stream (`pygit2.BlobIO`) never ends for a path that is not UTF-8.
+        """
+        with self._told("can't write the files"):
+            listed = [_RawPath(path) for path in paths]
+            git = self._open()
+            tree_object = git[tree].peel(pygit2.Tree)
+            git.checkout_tree(tree_object, directory=str(target), strategy=_WRITE, paths=listed)  # type: ignore[no-untyped-call]
 
     def _add(self, index: pygit2.Index, path: str) -> None:
         try:
@@ -188,6 +200,17 @@ class Checkout:
             yield
         except (pygit2.GitError, KeyError, ValueError, OSError) as error:
             raise GitError(f"{what} in {self._folder}: {error}") from error
+
+
+@contextlib.contextmanager
+def passing_checkout(repository: Repository, folder: Path) -> Iterator[Checkout]:
+    """A checkout for one use, whose git directory goes with it; its index is empty at first."""
+    scratch = repository.common_dir / "gumpc" / "scratch" / uuid.uuid4().hex
+    scratch.mkdir(parents=True)
+    try:
+        yield Checkout(repository, git_directory=scratch, folder=folder)
+    finally:
+        remove(scratch)
 
 
 def _is_ignored(git: pygit2.Repository, path: str) -> bool:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 import uuid
 from collections.abc import Iterable, Iterator
@@ -22,10 +21,10 @@ from pathlib import Path
 from typing import Literal
 
 import pygit2
-from pygit2.enums import DiffOption, FileStatus, RepositoryState
+from pygit2.enums import DiffOption, RepositoryState
 
-from runtime.checkout import remove
-from runtime.repository import RUNTIME_FOLDER, FileChange, GitError, Head, Repository
+from runtime.checkout import passing_checkout, remove
+from runtime.repository import RUNTIME_FOLDER, FileChange, GitError, Head, Repository, left_out
 from runtime.trees import LINK, SUBMODULE, Entry
 from runtime.workspace import hide_runtime_files
 
@@ -116,7 +115,7 @@ def land(
         plain = repository.commit(tree, parents=[parent], message=f"{subject}\n")
         commit = repository.commit(merged.tree, parents=[head.commit, plain], message=f"Merge: {trailer}")
     with _told():
-        _put_files(repository, git, steps)
+        _put_files(repository, merged.tree, steps)
         _put_index(git, steps)
     _move(git, head, commit, run_id)
     return Landed(commit, repository.changed(head.tree, merged.tree))
@@ -179,8 +178,7 @@ def _as_expected(git: pygit2.Repository, root: Path, step: _Step) -> bool:
         return True
     there = _on_disk(git, root, step.path)
     if there is None and step.old is not None and step.new is not None:
-        # A sparse checkout leaves files out; only git's own status can tell that from a deletion.
-        return not git.status_file(step.path) & FileStatus.WT_DELETED
+        return not os.path.lexists(root / step.path) and left_out(git.index, step.path)
     return there in {None if entry is None else _comparable(git, entry) for entry in (step.old, step.new)} or (
         there is None and step.new is None
     )
@@ -225,23 +223,23 @@ def _covered(root: Path, path: str, leaving: set[str]) -> bool:
     )
 
 
-def _put_files(repository: Repository, git: pygit2.Repository, steps: list[_Step]) -> None:
+def _put_files(repository: Repository, tree: str, steps: list[_Step]) -> None:
     """Write each new file aside, then take away what goes, then rename what comes into place."""
     root = repository.root
     with _staging(root) as staging:
-        ready = []
-        for number, step in enumerate(steps):
-            if step.new is not None and step.new.mode != SUBMODULE:
-                _write(git, step, staging / str(number))
-                ready.append((staging / str(number), root / step.path))
+        written = [step.path for step in steps if step.new is not None and step.new.mode != SUBMODULE]
+        if written:
+            with passing_checkout(repository, root) as checkout:
+                checkout.write_aside(tree, written, target=staging)
         for step in steps:
             if step.new is None:
                 _take_away(root, step)
-        for source, target in ready:
+        for path in written:
+            target = root / path
             if target.is_dir() and not target.is_symlink():
                 remove(target)  # Of empty folders, or it would have been refused.
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(source, target)
+            os.replace(staging / path, target)
     for step in steps:
         if step.new is not None and step.new.mode == SUBMODULE:
             (root / step.path).mkdir(parents=True, exist_ok=True)
@@ -260,19 +258,6 @@ def _staging(root: Path) -> Iterator[Path]:
         yield folder
     finally:
         remove(folder)
-
-
-def _write(git: pygit2.Repository, step: _Step, target: Path) -> None:
-    assert step.new is not None
-    blob = git[step.new.id].peel(pygit2.Blob)
-    if step.new.mode == LINK:
-        os.symlink(blob.data, os.fsencode(target))
-        return
-    with open(target, "xb") as file, pygit2.BlobIO(blob, as_path=step.path) as content:
-        shutil.copyfileobj(content, file)
-    if step.new.mode & 0o100:
-        mode = target.stat().st_mode
-        target.chmod(mode | (mode & 0o444) >> 2)
 
 
 def _take_away(root: Path, step: _Step) -> None:
@@ -318,6 +303,9 @@ def _move(git: pygit2.Repository, head: Head, commit: str, run_id: str) -> None:
         raise moved
     try:
         reference.set_target(commit, f"gumpc apply {run_id}")
+    except OSError as error:
+        remedy = "another git program is at work; if none is, remove the lock file that one left, and run this again"
+        raise GitError(f"the branch can't be moved: {error}", help=remedy) from error
     except pygit2.GitError as error:
         raise moved from error
 

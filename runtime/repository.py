@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pygit2
 from pygit2.enums import ConfigLevel, DeltaStatus, DiffFind, DiffFlag, DiffOption, MergeFlag
+from pygit2.ffi import C, ffi
 
 from gumpc.globs import compile_globs
 from runtime.errors import RunError
@@ -33,6 +34,8 @@ RUNTIME_FOLDER = ".gump"
 OUR_REFS = "refs/gumpc/"
 RENAME_LIMIT = 1000
 _LOCK_ATTEMPTS = 30
+_SKIP_WORKTREE = 1 << 14
+_ASSUME_UNCHANGED = 1 << 15
 _CONFIG_LEVELS = (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL)
 _opening_without_config = threading.Lock()
 
@@ -74,7 +77,7 @@ class Uncommitted:
 class FileChange:
     """How one file differs between two trees. `old_path` differs from `path` for a rename (status R) only.
 
-    `added` and `removed` count lines, and are 0 for a binary file.
+    `added` and `removed` count lines, and are 0 for a binary file and for one that became a symlink or the like (T).
     """
 
     status: str
@@ -175,7 +178,10 @@ class Repository:
             flags = DiffOption.IGNORE_SUBMODULES | DiffOption.INCLUDE_TYPECHANGE
             untracked = DiffOption.INCLUDE_UNTRACKED | DiffOption.RECURSE_UNTRACKED_DIRS
             staged = git.head.peel(pygit2.Tree).diff_to_index(git.index, DiffOption.INCLUDE_TYPECHANGE)
-            found = dict(_statuses(git.index.diff_to_workdir(flags | untracked)))
+            unstaged = dict(_statuses(git.index.diff_to_workdir(flags | untracked)))
+            found = {
+                path: letter for path, letter in unstaged.items() if letter != "D" or not left_out(git.index, path)
+            }
             found.update(_statuses(staged))
         return tuple(
             Uncommitted(letter, path)
@@ -339,6 +345,15 @@ def _taken(path: Path) -> int:
 def in_runtime_folder(path: str) -> bool:
     """Whether a path from the root is `.gump` or below it, in any spelling that some file system takes for it."""
     return path.split("/", 1)[0].casefold() == RUNTIME_FOLDER
+
+
+def left_out(index: pygit2.Index, path: str) -> bool:
+    """Whether the index says that this file need not be on disk (a sparse checkout's, or one assumed unchanged).
+
+    libgit2 takes such a file for deleted, where git doesn't, and pygit2 has no name for the flags.
+    """
+    entry = C.git_index_get_bypath(index._index, os.fsencode(path), 0)
+    return entry != ffi.NULL and bool(entry.flags_extended & _SKIP_WORKTREE or entry.flags & _ASSUME_UNCHANGED)
 
 
 def _common_directory(git_directory: Path) -> Path:

@@ -18,13 +18,12 @@ import json
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runtime.checkout import Checkout, remove, write_if_different
+from runtime.checkout import Checkout, passing_checkout, remove, write_if_different
 from runtime.errors import RunError
 from runtime.files import LockHeld, UnreadableFile, read_limited, take_lock, write_atomic
 from runtime.repository import RUNTIME_FOLDER, GitError, Repository, in_runtime_folder, metadata_lock
@@ -209,17 +208,12 @@ def working_tree(repository: Repository, *, ignoring: tuple[str, ...] = ()) -> s
     Raises:
         GitError: files are in conflict, or can't be read.
     """
-    scratch = repository.common_dir / "gumpc" / "scratch" / uuid.uuid4().hex
-    scratch.mkdir(parents=True)
-    try:
+    with passing_checkout(repository, repository.root) as checkout:
         with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(repository.git_directory / "index", scratch / "index")
-        checkout = Checkout(repository, git_directory=scratch, folder=repository.root)
+            shutil.copyfile(repository.git_directory / "index", checkout.index_file)
         tree = checkout.record(
             takes=lambda path, _tracked: not in_runtime_folder(path) and path not in ignoring, nested_too=False
         )
-    finally:
-        remove(scratch)
     head = repository.head().tree
     for path in map(os.fsencode, (RUNTIME_FOLDER, *ignoring)):
         tree = repository.trees.replace(tree, path, repository.trees.find(head, path))
