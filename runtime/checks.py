@@ -157,13 +157,14 @@ class Checker:
         task = self.view.task_of(node)
         if not isinstance(node.step, ir.AgentStep) or task is None or not task.files:
             return ()
-        if node.step.type != "code" or node.step.blast_radius == "off":
+        mode = self.view.blast_radius(node)
+        if node.step.type != "code" or mode == "off":
             return ()
         changed = tuple(c.path for c in self.view.repository.changed(judged.tree_in, judged.tree))
         verdict = blast_radius(changed, task.files)
         if verdict.passed:
             return ()
-        if node.step.blast_radius == "warn":
+        if mode == "warn":
             return (Verdict(verdict.name, verdict.kind, True, comments=verdict.error),)
         return (verdict,)
 

@@ -7,7 +7,7 @@ sent. `describe` is the one traversal from which the key and its explanation bot
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import fsencode
 from posixpath import isabs, normpath
 
@@ -79,6 +79,7 @@ class Preparer:
     own_files: tuple[str, ...]
     command_output: CommandOutput
     agent_override: str | None = None
+    _tree_keys: dict[tuple[str, str, tuple[str, ...]], str] = field(default_factory=dict)
 
     def prepare(self, node: PlanNode, step: ir.AgentStep) -> StepInputs:
         """The step's inputs; raises RunError where the workflow, the config or the repository is at fault."""
@@ -92,7 +93,7 @@ class Preparer:
             agent_recipe=self.agent_recipe(agent),
             prompt=self.view.render(step.prompt, moment) if step.prompt else "",
             context=tuple(p for c in step.context if (p := self._context(c, moment, tree, warnings))),
-            rules=rules(step, self.view.task_of(node)),
+            rules=rules(step, self.view.task_of(node), blast_radius=self.view.blast_radius(node)),
             session=self._session(node, step),
             tree=tree,
             tree_key=self.tree_key(tree, step.inputs),
@@ -104,7 +105,13 @@ class Preparer:
 
         An own file that the run itself has changed is work like any other, and counts.
         """
-        repository, start = self.view.repository, self.view.state.tree
+        start = self.view.state.tree
+        if (tree, start, globs) not in self._tree_keys:
+            self._tree_keys[tree, start, globs] = self._tree_key(tree, start, globs)
+        return self._tree_keys[tree, start, globs]
+
+    def _tree_key(self, tree: str, start: str, globs: tuple[str, ...]) -> str:
+        repository = self.view.repository
         find = repository.trees.find
         same = [p for p in self.own_files if tree == start or find(tree, fsencode(p)) == find(start, fsencode(p))]
         stripped = repository.key_tree(tree, without=same)

@@ -35,11 +35,11 @@ class Piece:
     text: str
 
 
-def rules(step: AgentStep, task: Task | None) -> str:
+def rules(step: AgentStep, task: Task | None, *, blast_radius: str) -> str:
     """The rules a step's agent works under, as it reads them."""
     lines = ["Work in this directory only. Do not commit, switch branches or push: the result is taken from the files."]
     if step.type == "code":
-        lines.append(_blast_radius(step, task))
+        lines.append(_only_these_files(task, blast_radius))
     else:
         lines.append("Do not change any file of the repository.")
         lines.append(_OUTPUT_RULES[step.type])
@@ -66,11 +66,11 @@ def failure_context(*, number: int, attempts: int, error: str, same_session: boo
     )
 
 
-def _blast_radius(step: AgentStep, task: Task | None) -> str:
-    if task is None or not task.files or step.blast_radius == "off":
+def _only_these_files(task: Task | None, blast_radius: str) -> str:
+    if task is None or not task.files or blast_radius == "off":
         return ""
     listed = "\n".join(f"- {name}" for name in task.files)
     verb = "You may create or change only these files; anything else fails the attempt"
-    if step.blast_radius == "warn":
+    if blast_radius == "warn":
         verb = "Keep to these files"
     return f"{verb}:\n{listed}"

@@ -83,6 +83,11 @@ class View:
         split, name = node.tasks[-1]
         return next((t for t in self.state.tasks.get(split, ()) if t.name == name), None)
 
+    def blast_radius(self, node: PlanNode) -> str:
+        """What becomes of a change outside of the task's files, as the task's split says: `fail`, `warn` or `off`."""
+        split = self.plan.by_id[node.tasks[-1][0]].step if node.tasks else None
+        return split.blast_radius if isinstance(split, ir.AgentStep) else "off"
+
     def diff(self, old: str, new: str) -> str:
         """The unified diff between two trees."""
         if (old, new) not in self._diffs:
