@@ -73,12 +73,15 @@ Command = Begin | CallAgent | JudgeGates | Finish | Retry | GiveUp | End
 
 def next_commands(plan: Plan, state: RunState) -> tuple[Command, ...]:
     """Everything that can be done now, in the plan's order; `End` alone when there is nothing more to do."""
-    if any(state.peek(node.id).phase == "fatal" for node in plan.nodes):
+    steps = [(node, state.peek(node.id)) for node in plan.nodes]
+    if any(step.phase == "fatal" for _, step in steps):
         return (End("failed"),)
-    open_nodes = [node for node in plan.nodes if not state.peek(node.id).is_over]
-    if not open_nodes:
+    unfinished = [(node, step) for node, step in steps if not step.is_over]
+    if not unfinished:
         return (End("passed"),)
-    return tuple(_command(n, state.peek(n.id)) for n in open_nodes if not n.is_template and is_ready(plan, state, n))
+    return tuple(
+        _command(node, step) for node, step in unfinished if not node.is_template and is_ready(plan, state, node)
+    )
 
 
 def is_ready(plan: Plan, state: RunState, node: PlanNode) -> bool:
