@@ -23,8 +23,9 @@ from typing import Literal
 import pygit2
 from pygit2.enums import DiffOption, RepositoryState
 
+from runtime.changes import FileChange
 from runtime.checkout import passing_checkout, remove
-from runtime.repository import RUNTIME_FOLDER, FileChange, GitError, Head, Repository, left_out
+from runtime.repository import RUNTIME_FOLDER, GitError, Head, Repository, left_out
 from runtime.trees import LINK, SUBMODULE, Entry
 from runtime.workspace import hide_runtime_files
 

@@ -1,9 +1,7 @@
 """Makes trees, diffs, merges and refs out of a user's git repository, through libgit2 alone.
 
 The git program runs what a repository plants in its config (hooks, filters, fsmonitor, external diffs); libgit2 runs
-none of it. Trees are compared and merged in a repository that exists in memory only, over the same objects: it has no
-config, no attributes and no folder, so neither a user's `diff.noprefix` nor a `.gitattributes` on disk can change the
-text of a diff, which goes into prompts and so into keys.
+none of it.
 
 Our refs all live below `refs/gumpc/`, and are written under a lock of ours. Objects and refs are each written aside and
 renamed, objects first: whenever a process dies, a ref that can be read has its objects. (The disk is not waited for:
@@ -16,28 +14,26 @@ import contextlib
 import hashlib
 import os
 import re
-import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import ConfigLevel, DeltaStatus, DiffFind, DiffFlag, DiffOption, MergeFlag
+from pygit2.enums import DeltaStatus, DiffOption
 from pygit2.ffi import C, ffi
 
 from gumpc.globs import compile_globs
+from runtime import changes
+from runtime.changes import FileChange, Merged
 from runtime.errors import RunError
 from runtime.files import LockHeld, take_lock
 from runtime.trees import Trees
 
 RUNTIME_FOLDER = ".gump"
 OUR_REFS = "refs/gumpc/"
-RENAME_LIMIT = 1000
 _LOCK_ATTEMPTS = 30
 _SKIP_WORKTREE = 1 << 14
 _ASSUME_UNCHANGED = 1 << 15
-_CONFIG_LEVELS = (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL)
-_opening_without_config = threading.Lock()
 
 
 class GitError(RunError):
@@ -73,29 +69,6 @@ class Uncommitted:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
-    """How one file differs between two trees. `old_path` differs from `path` for a rename (status R) only.
-
-    `added` and `removed` count lines, and are 0 for a binary file and for one that became a symlink or the like (T).
-    """
-
-    status: str
-    path: str
-    old_path: str
-    added: int
-    removed: int
-    binary: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """A three-way merge: its tree, or None and the paths in conflict."""
-
-    tree: str | None
-    conflicts: tuple[str, ...] = ()
-
-
 class Repository:
     """One working tree of the user's, and the git directory it shares with its linked worktrees."""
 
@@ -104,7 +77,7 @@ class Repository:
         self.common_dir = _common_directory(git_directory)
         self._git = pygit2.Repository(str(git_directory))
         self.root = Path(self._git.workdir)
-        self._objects = _objects_alone(self.common_dir)
+        self._objects = changes.objects_alone(self.common_dir)
         self.trees = Trees(pygit2.Odb(str(self.common_dir / "objects")))
 
     @classmethod
@@ -222,33 +195,23 @@ class Repository:
 
     def changed(self, old: str, new: str) -> tuple[FileChange, ...]:
         """The files that differ between two trees, by path; a moved file is one change with status R."""
-        if old == new:
-            return ()
         with self._told("diff"):
-            diff = self._diff(old, new, DiffOption.INCLUDE_TYPECHANGE)
-            changes = [_file_change(patch) for patch in diff if patch is not None]
-        return tuple(sorted(changes, key=lambda change: (change.path, change.status)))
+            return changes.changed(self._objects, old, new)
 
     def diff(self, old: str, new: str) -> str:
         """The unified diff in git's format; bytes that are not UTF-8 are shown as `\\xff`."""
-        return self._diff_bytes(old, new, DiffOption.NORMAL).decode("utf-8", "backslashreplace")
+        with self._told("diff"):
+            return changes.diff(self._objects, old, new).decode("utf-8", "backslashreplace")
 
     def patch(self, old: str, new: str) -> bytes:
         """The diff with binary files in full, as `git apply` takes it."""
-        return self._diff_bytes(old, new, DiffOption.SHOW_BINARY)
+        with self._told("diff"):
+            return changes.diff(self._objects, old, new, binary=True)
 
     def merge(self, *, base: str, ours: str, theirs: str) -> Merged:
         """The three-way merge of trees, in memory. Attributes (`merge=union`) and merge drivers play no part."""
-        if theirs in (ours, base):
-            return Merged(ours)
-        if base == ours:
-            return Merged(theirs)
         with self._told("merge"):
-            index = self._objects.merge_trees(base, ours, theirs, flags=MergeFlag.FIND_RENAMES)
-            if index.conflicts is not None:
-                sides = (side for conflict in index.conflicts for side in conflict)
-                return Merged(None, tuple(sorted({side.path for side in sides if side is not None})))
-            return Merged(str(index.write_tree(self._objects)))
+            return changes.merge(self._objects, base=base, ours=ours, theirs=theirs)
 
     def commit(self, tree: str, *, parents: Sequence[str], message: str, author: str | None = None) -> str:
         """Store a commit and move nothing. `author` is a name; by default it is the user that git's config names."""
@@ -292,18 +255,6 @@ class Repository:
             return self.open().default_signature
         except (pygit2.GitError, KeyError, ValueError):
             return pygit2.Signature("gumpc", "gumpc@localhost")
-
-    def _diff(self, old: str, new: str, flags: DiffOption) -> pygit2.Diff:
-        trees = [self._objects[tree].peel(pygit2.Tree) for tree in (old, new)]
-        diff = trees[0].diff_to_tree(trees[1], flags | DiffOption.INDENT_HEURISTIC)
-        diff.find_similar(DiffFind.FIND_RENAMES, rename_limit=RENAME_LIMIT)
-        return diff
-
-    def _diff_bytes(self, old: str, new: str, flags: DiffOption) -> bytes:
-        if old == new:
-            return b""
-        with self._told("diff"):
-            return b"".join(patch.data for patch in self._diff(old, new, flags) if patch is not None)
 
     @contextlib.contextmanager
     def _told(self, subject: str) -> Iterator[None]:
@@ -364,44 +315,10 @@ def _common_directory(git_directory: Path) -> Path:
     return Path(os.path.realpath(git_directory))
 
 
-def _objects_alone(common_dir: Path) -> pygit2.Repository:
-    """A repository in memory over the user's objects, that has read no config.
-
-    libgit2 looks for the files of the system and the user in a search path that belongs to the process, and reads them
-    when the config is first asked for: for that moment the path leads nowhere.
-    """
-    search_path = pygit2.settings.search_path
-    with _opening_without_config:
-        before = [search_path[level] for level in _CONFIG_LEVELS]
-        try:
-            for level in _CONFIG_LEVELS:
-                search_path[level] = os.devnull
-            repository = pygit2.Repository()
-            repository.set_odb(pygit2.Odb(str(common_dir / "objects")))
-            _ = repository.config
-        finally:
-            for level, path in zip(_CONFIG_LEVELS, before, strict=True):
-                search_path[level] = path
-    return repository
-
-
 def _statuses(diff: pygit2.Diff) -> Iterator[tuple[str, str]]:
     for delta in diff.deltas:
         letter = "U" if delta.status == DeltaStatus.CONFLICTED else delta.status_char()
         yield os.fsdecode(delta.new_file.raw_path), letter
-
-
-def _file_change(patch: pygit2.Patch) -> FileChange:
-    delta = patch.delta
-    _, added, removed = patch.line_stats
-    return FileChange(
-        status=delta.status_char(),
-        path=os.fsdecode(delta.new_file.raw_path),
-        old_path=os.fsdecode(delta.old_file.raw_path),
-        added=added,
-        removed=removed,
-        binary=bool(delta.flags & DiffFlag.BINARY),
-    )
 
 
 def _plain(name: str) -> str:
