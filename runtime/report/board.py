@@ -90,9 +90,18 @@ def _running(step: Running, layout: Layout, now: float, frame: str, color: bool)
         note=f"limit {money(step.limit)}" if step.limit is not None else "",
         color=color,
     )
-    text = clip(f"✗ {step.retry}" if step.retry else "", RETRY_LINES * (layout.width - 8))
-    retry = paragraph(text, width=layout.width, indent=INDENT * 2, hang=INDENT)[:RETRY_LINES]
+    retry = _retry_lines(f"✗ {step.retry}", layout.width) if step.retry else []
     return [line, *(paint(part, "bad", color) for part in retry)]
+
+
+def _retry_lines(text: str, width: int) -> list[str]:
+    """The reason and, at the end, what follows: both are kept, and the middle gives way."""
+    lines: list[str] = []
+    for room in range(RETRY_LINES * width, width // 2, -4):
+        lines = paragraph(clip(text, room, cut="middle"), width=width, indent=INDENT * 2, hang=INDENT)
+        if len(lines) <= RETRY_LINES:
+            break
+    return lines[:RETRY_LINES]
 
 
 def _checking(step: Waiting, layout: Layout, frame: str, color: bool) -> str:

@@ -147,6 +147,8 @@ class RunDisplay:
                 self._started(event, state.step(event.step))
             case ev.StepCompleted(step=step):
                 self._calls.pop(step, None)
+                # The board is drawn again below the fixed line: it must not list the step any more by then.
+                self._redraw(state)
                 self._tell_end(state, state.step(step))
             case _:
                 self._took_note(event)
