@@ -16,7 +16,7 @@ from runtime.agents.protocol import Adapter
 from runtime.agents.registry import AgentNotOffered, adapter_for
 from runtime.errors import RunError
 from runtime.outlook import Outlook
-from runtime.repository import Repository
+from runtime.repository import Repository, UnknownRevision
 from runtime.workspace import working_tree
 
 Adapters = Callable[[AgentSpec, Config], Adapter]
@@ -29,7 +29,7 @@ def starting_point(
     """The commit, the branch and the tree that a run starts from; raises RunError for uncommitted changes."""
     head = repository.head()
     if base:
-        commit = repository.resolve(base)
+        commit = _resolved(repository, base)
         return commit, base, repository.tree_of(commit)
     if dirty:
         return head.commit, head.branch or "", working_tree(repository, ignoring=own_files)
@@ -42,6 +42,13 @@ def starting_point(
             help="commit or stash them, or run on them as they are with --dirty",
         )
     return head.commit, head.branch or "", head.tree
+
+
+def _resolved(repository: Repository, revision: str) -> str:
+    try:
+        return repository.resolve(revision)
+    except UnknownRevision as error:
+        raise RunError(error.message, help="--base takes a branch, a tag or a commit, as git writes them") from None
 
 
 def require_inputs(workflow: ir.Workflow, inputs: Mapping[str, str]) -> None:

@@ -133,6 +133,8 @@ class View:
         """One field of a step's state, as section "State" of the language defines it; empty when not written."""
         if name in step.values:
             return step.values[name]
+        if not step.tree and name in ("diff", "output", "files"):
+            return ""
         if step.kind == "code" and name in ("diff", "output"):
             return self.diff(step.tree_in, step.tree)
         if name == "files":
