@@ -76,12 +76,14 @@ def request(
     if workflow_option is not None:
         workflow, spec = workflow_option, workflow
     inputs = _inputs(sets)
+    spec_path = _read_spec(spec, inputs, project.directory) if spec is not None else None
+    if agent is not None:
+        _require_agent(agent, project)
     compilation, source = _compiled(workflow, project)
     compiled = compilation.workflow
     assert compiled is not None, "a compilation without a workflow has been refused"
-    spec_path = _spec(spec, inputs, is_read=_reads_spec(compiled), directory=project.directory)
-    if agent is not None:
-        _require_agent(agent, project)
+    if "spec" not in inputs and _reads_spec(compiled):
+        raise RunError("this workflow reads `{spec}`, and no spec file was given", help="add --spec FILE")
     return Request(
         workflow=compiled,
         source=source,
@@ -136,12 +138,8 @@ def _reads_spec(workflow: ir.Workflow) -> bool:
     )
 
 
-def _spec(spec: str | None, inputs: dict[str, str], *, is_read: bool, directory: Path) -> Path | None:
+def _read_spec(spec: str, inputs: dict[str, str], directory: Path) -> Path:
     """Read the spec into the inputs; gives the file's path."""
-    if spec is None:
-        if is_read and "spec" not in inputs:
-            raise RunError("this workflow reads `{spec}`, and no spec file was given", help="add --spec FILE")
-        return None
     path = (directory / spec).resolve()
     try:
         inputs["spec"] = path.read_text("utf-8")

@@ -22,6 +22,7 @@ COMMANDS = {
     "explain": "why a step ran or was skipped",
     "diff": "the change of a run or of one step",
     "playbook": "list and show workflows",
+    "schema": "print the JSON Schema of workflow files, for editors",
     "init": "set a repository up",
     "demo": "make a small repository and run a real workflow in it, offline",
 }
