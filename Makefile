@@ -41,6 +41,7 @@ bench: $(STAMP)
 
 update-golden: $(STAMP)
 	@"$(BIN)/python" -m tests.arch.picture
+	@"$(BIN)/python" -m tests.arch.diagnostics_page
 	@GUMPC_UPDATE_GOLDEN=1 "$(BIN)/pytest" -n $(JOBS) $(PYTEST_ARGS)
 
 clean:

@@ -33,6 +33,7 @@ def _codes(context: click.Context, parameter: click.Parameter, given: tuple[str,
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 @click.option("--fix", is_flag=True, help="Apply the fixes that need no thought, then tell what remains.")
 @click.option("--diff", is_flag=True, help="With --fix: show the changes and write nothing.")
+@click.option("--explain", metavar="CODE", help="Tell what a code means and what to do.")
 @click.option("--stdin-filename", default="<stdin>", help="The name of what `-` reads.")
 @click.pass_obj
 def command(
@@ -44,9 +45,14 @@ def command(
     strict: bool,
     fix: bool,
     diff: bool,
+    explain: str | None,
     stdin_filename: str,
 ) -> int:
     """Find what is wrong with workflows: files, names of built-ins, `-`, or all of .gump/ without an argument."""
+    if explain is not None:
+        from gumpc.cli.explain_code import explain_code
+
+        return explain_code(explain)
     if diff and not fix:
         raise click.UsageError("--diff shows what --fix would do: give both")
     options = Options(style, strict, stdin_filename, quiet, select, ignore)

@@ -16,7 +16,14 @@ from tests.arch.imports import PACKAGES, ROOT, files
 
 pytestmark = pytest.mark.slow
 
-DATA = ("gumpc/builtin/**/*.yaml", "grammar/*.lark", "grammar/*.json", "gumpc/py.typed", "runtime/py.typed")
+DATA = (
+    "gumpc/builtin/**/*.yaml",
+    "gumpc/*.toml",
+    "grammar/*.lark",
+    "grammar/*.json",
+    "gumpc/py.typed",
+    "runtime/py.typed",
+)
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

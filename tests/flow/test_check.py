@@ -186,6 +186,42 @@ def test_options_that_mean_nothing_alone_are_refused(repository: Path):
     assert "--fix" in check(repository, "--diff", code=2)[1]
 
 
+@pytest.mark.parametrize("code", ["G301", "g301"])
+def test_a_code_is_explained(repository: Path, code: str):
+    out, err = check(repository, "--explain", code, code=0)
+    assert out.startswith("error[G301]: a name is ambiguous\n\n")
+    assert "\n    name: ship\n" in out
+    assert "\nWhat to do: " in out
+    assert err == ""
+
+
+def test_a_code_that_cannot_be_explained_comes_with_the_nearest(repository: Path):
+    out, err = check(repository, "--explain", "G3O1", code=2)
+    assert out == ""
+    assert "there is no code `G3O1`" in err
+    assert "did you mean `G301`?" in err
+
+
+def test_an_ignored_error_is_told_when_the_workflow_is_to_run(repository: Path):
+    line = "prompt: '{nowhere.output}'  # gumpc: ignore[G302]"
+    (repository / "ship.yaml").write_text(f"name: ship\nsteps:\n{STEP}".replace("prompt: x", line))
+    assert check(repository, "ship.yaml", code=0) == ("no faults in 1 workflow\n", "")
+    (repository / ".git").rmdir()
+    identity = ("-c", "user.name=T", "-c", "user.email=t@example.org")
+    subprocess.run(["git", "init", "-q"], cwd=repository, check=True)
+    subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "start"], cwd=repository, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "gumpc", "plan", "ship.yaml"],
+        cwd=repository,
+        env={**os.environ, "HOME": str(repository.parent / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "error[G302]" in done.stderr
+
+
 Seen = list[tuple[str, str, int]]
 
 
