@@ -20,6 +20,7 @@ help:
 	@echo 'make check          lint and type check only'
 	@echo 'make bench          measure, with the figures that docs/testing.md quotes'
 	@echo 'make agents         install the agent CLIs that the tests in tests/agents drive (needs npm)'
+	@echo 'make editors        install the language server that the tests in tests/editors drive (needs npm)'
 	@echo 'make update-golden  rewrite the expected outputs; the review is the diff'
 	@echo 'make clean          remove everything that make has made'
 
@@ -29,6 +30,7 @@ demo: $(STAMP)
 # The agent CLIs are optional: without npm or a network, the tests that drive them say so and the others run.
 test: check
 	@$(MAKE) --no-print-directory agents || echo 'agents: not installed, the tests that drive them will be skipped'
+	@$(MAKE) --no-print-directory editors || echo 'editors: not installed, the tests that drive it will be skipped'
 	@"$(BIN)/pytest" -n $(JOBS) $(PYTEST_ARGS)
 
 check: $(STAMP)
@@ -45,7 +47,7 @@ update-golden: $(STAMP)
 	@GUMPC_UPDATE_GOLDEN=1 "$(BIN)/pytest" -n $(JOBS) $(PYTEST_ARGS)
 
 clean:
-	@rm -rf $(VENV) .agents .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
+	@rm -rf $(VENV) .agents .editors .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
 	@find gumpc runtime grammar tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml constraints.txt
@@ -61,3 +63,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 -include tests/agents/agents.mk
+-include tests/editors/editors.mk

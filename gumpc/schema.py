@@ -151,7 +151,8 @@ def _gate() -> Json:
 
 def _gate_map() -> Json:
     found = map_of(GATES, "Gate", rules=[any_of(GATES)])
-    for kind in reversed(GATES):
+    # The last of them is asked for first: `validate`, whose inputs may be called like any gate.
+    for kind in GATES:
         found = {"if": {"required": [kind]}, "then": _gate_of(kind), "else": found}
     return found
 
