@@ -113,9 +113,12 @@ class Preparer:
     def _tree_key(self, tree: str, start: str, globs: tuple[str, ...]) -> str:
         repository = self.view.repository
         find = repository.trees.find
-        same = [p for p in self.own_files if tree == start or find(tree, fsencode(p)) == find(start, fsencode(p))]
-        stripped = repository.key_tree(tree, without=same)
-        return repository.digest_of_entries(stripped, globs) if globs else stripped
+        changed = [p for p in self.own_files if tree != start and find(tree, fsencode(p)) != find(start, fsencode(p))]
+        stripped = repository.key_tree(tree, without=[path for path in self.own_files if path not in changed])
+        digest = repository.digest_of_entries(stripped, globs) if globs else stripped
+        # One that the run has deleted is as absent from what is left as one that does not count.
+        gone = [path for path in changed if find(tree, fsencode(path)) is None]
+        return digest_of([digest, gone]) if gone else digest
 
     def agent(self, name: str, node: PlanNode) -> AgentSpec:
         """The agent of this name; raises RunError when there is none."""
