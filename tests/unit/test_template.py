@@ -54,7 +54,7 @@ def shape(text: str) -> list[object]:
         ("[0-9]{3}", ["[0-9]{3}"]),
         ("{3a}", [("", ("3a",), ())]),
         ("echo ${HOME} ${task.name}", ["echo ${HOME} $", ("", ("task",), ("name",))]),
-        ('{"key": {"inner": 1}}', ['{"key": {"inner": 1}']),
+        ('{"key": {"inner": 1}}', ['{"key": {"inner": 1}}']),
         ("{ spec }", ["{ spec }"]),
         ("{spec", ["{spec"]),
         ("spec}", ["spec}"]),
