@@ -41,7 +41,7 @@ class Case:
         self.files = {"a.txt": "0\n", "src/b.txt": "0\n"}
         for number in range(self.random.randint(1, 4)):
             self.steps.append(self._step(number))
-        for _ in range(self.random.randint(0, 2)):
+        for _ in range(self.random.randint(1, 3)):
             self._session()
 
     def edit(self) -> None:
@@ -218,7 +218,7 @@ class Case:
         agents = [step for step in self.steps if "agent" in step]
         if len(agents) > 1:
             one, other = sorted(self.random.sample(range(len(agents)), 2))
-            agents[other]["session"] = self.random.choice([None, {"from": agents[one]["name"]}])
+            agents[other]["session"] = self.random.choice([None, *[{"from": agents[one]["name"]}] * 3])
 
     def _nothing(self) -> None:
         pass

@@ -115,11 +115,11 @@ def write_code(folder: Path, thought: int) -> None:
     name, mood = f"f{thought % 3}.txt", thought // 3 % 12
     if mood == 0:
         (folder / name).unlink(missing_ok=True)
-    elif mood == 1:
+    elif mood < 3:
         (folder / "spec.md").write_text(f"rewritten {thought // 36 % 2}\n")
-    elif mood == 2:
+    elif mood < 5:
         (folder / "gump.toml").unlink(missing_ok=True)
-    elif mood == 3:
+    elif mood == 5:
         (folder / name).write_text(f"{thought:x}\n")
-    elif mood > 4:
+    else:
         (folder / name).write_text(f"{'bad' if mood < 9 else 'good'} {thought // 36 % 2}\n")
