@@ -69,6 +69,7 @@ def require_settings(config: Config) -> None:
         'cache.reuse = "rebase"': config.cache.reuse == "rebase",
         'sandbox.mode = "require"': config.sandbox.mode == "require",
         "sandbox.network = false": not config.sandbox.network,
+        "secrets.names = […]": bool(config.secrets.names),
     }
     for setting, is_set in lacking.items():
         if is_set:
