@@ -281,7 +281,7 @@ class References:
         kind = kind_of(step)
         if name not in FIELDS[kind]:
             if not self.doubts.about(step):
-                owner = f"step `{step.name.value}` ({article(kind)} {kind} step)"
+                owner = f"step `{step.name.value}` ({_article(kind)} {kind} step)"
                 self.say.no_field(path.written, owner, FIELDS[kind], name, span)
             return None
         return StepTarget(found.path, name)
@@ -302,7 +302,7 @@ class References:
             canonical = self._checked_gate("/".join(found.below), inner.gates, name, path, span)
             return StepTarget(target, canonical) if canonical else None
         if name not in inner.fields:
-            owner = f"step `{'/'.join(found.below)}` ({article(inner.kind)} {inner.kind} step)"
+            owner = f"step `{'/'.join(found.below)}` ({_article(inner.kind)} {inner.kind} step)"
             self.say.no_field(path.written, owner, inner.fields, name, span)
             return None
         return StepTarget(target, name)
@@ -328,5 +328,5 @@ class References:
         return [o for o in owners if o.is_split and found.path[len(o.path)] != EACH]
 
 
-def article(kind: str) -> str:
+def _article(kind: str) -> str:
     return "an" if kind == "artifact" else "a"

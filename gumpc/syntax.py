@@ -111,8 +111,8 @@ class RetrySyntax:
 class StepSyntax:
     """One step; `kind` is `agent`, `gate`, `group` or `call`.
 
-    Edition 3 alone sets `retry_by_kind` (policies for failures of one kind) and `foreach`, the split whose tasks a group
-    goes over.
+    Edition 3 alone sets `retry_by_kind` (policies for failures of one kind) and `foreach` (the split whose tasks a
+    group goes over).
     """
 
     kind: str

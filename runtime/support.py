@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gumpc import ir
+from gumpc import ir, walk
 from gumpc.plan import Plan, PlanNode
 from gumpc.source import Span
 from runtime.errors import RunError
@@ -35,11 +35,21 @@ def _lacking(node: PlanNode) -> Iterator[tuple[str, Span]]:
         yield "a group's own `retry`", step.span
     if isinstance(step, ir.AgentStep):
         yield from _lacking_of_agent_step(step)
+    yield from _lacking_values(step)
     if not isinstance(step, ir.Call):
         yield from (("a `validate` gate", gate.span) for gate in step.gates if gate.call)
-        for entry in step.retry.entries:
+        for policy in step.retry.by_kind:
+            yield f"a policy of its own for failures of the kind `{policy.kind}`", step.span
+        for entry in step.retry.all_entries:
             if entry.call or entry.restart_from or entry.replan:
                 yield "`validate`, `restart_from` and `replan` in `retry`", entry.span
+
+
+def _lacking_values(step: ir.Step) -> Iterator[tuple[str, Span]]:
+    for reference in walk.references(step):
+        target = reference.target
+        if isinstance(target, ir.RunTarget) and target.name not in ("diff", "output"):
+            yield f"`{reference.written}`, a total of the run,", reference.span
 
 
 def _lacking_of_agent_step(step: ir.AgentStep) -> Iterator[tuple[str, Span]]:
