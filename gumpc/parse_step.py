@@ -118,7 +118,11 @@ def check_kind(fields: Fields, kind: str, decider: str, kind_keys: AbstractMappi
     strangers = [key for key in fields.given if key not in kind_keys[kind]]
     if strangers:
         key = strangers[0]
-        advice = "the block that a split runs for each task is called `each`" if kind == "group" else ""
+        advice = (
+            "the block that a split runs for each task is called `each`"
+            if kind == "group" and "each" in kind_keys["agent"]
+            else ""
+        )
         fields.conflict(key, decider, because=f"`{key}` and `{decider}` cannot stand in one step", advice=advice)
     for key in strangers:
         del fields.given[key]

@@ -120,7 +120,7 @@ class _Resolver:
                 "G316",
                 f"step `{name.value}` makes no tasks to go over",
                 name.span,
-                label=f"it is a {kind_of(split.step)} step",
+                label="a step of another kind",
                 notes=[Note(f"`{name.value}` is here", split.step.name.span)],
                 help="name a step with `output: plan`",
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gumpc import ir, walk
-from gumpc.plan import Plan, PlanNode
+from gumpc.plan import Plan, PlanNode, bind
 from gumpc.source import Span
 from runtime.errors import RunError
 
@@ -17,7 +17,7 @@ from runtime.errors import RunError
 def require_support(plan: Plan) -> None:
     """Raise RunError for the first thing in the plan that cannot be carried out."""
     for node in plan.nodes:
-        for what, span in _lacking(node):
+        for what, span in (*_lacking(node), *_lacking_joins(node, plan)):
             place = f"{span.file}:{span.line}:{span.column}"
             raise RunError(
                 f"{place}: {what} is checked and planned, but not carried out by this version",
@@ -50,6 +50,17 @@ def _lacking_values(step: ir.Step) -> Iterator[tuple[str, Span]]:
         target = reference.target
         if isinstance(target, ir.RunTarget) and target.name not in ("diff", "output"):
             yield f"`{reference.written}`, a total of the run,", reference.span
+
+
+def _lacking_joins(node: PlanNode, plan: Plan) -> Iterator[tuple[str, Span]]:
+    """References to all tasks of a group that goes over them; those of a split are joined."""
+    for reference in walk.references(node.step):
+        target = reference.target
+        if isinstance(target, ir.StepTarget) and ir.ALL in target.path:
+            before = target.path[: target.path.index(ir.ALL)]
+            owner = plan.by_id.get("/".join(bind(before, frame=plan.frames[node.frame], tasks=node.tasks)))
+            if owner is None or (isinstance(owner.step, ir.Group) and owner.step.over):
+                yield f"`{reference.written}`, which joins the tasks of a group,", reference.span
 
 
 def _lacking_of_agent_step(step: ir.AgentStep) -> Iterator[tuple[str, Span]]:

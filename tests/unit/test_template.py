@@ -94,7 +94,14 @@ def test_the_fast_way_is_the_grammar_for_the_builtins():
 
 @pytest.mark.parametrize(
     ("text", "marked"),
-    [("write {spec now", ["{spec"]), ("write {name now", []), ("write {spec", ["{spec"]), ("{a} {b\n{c}", ["{b"]), ("${HOME", []), ("{3", [])],
+    [
+        ("write {spec now", ["{spec"]),
+        ("write {name now", []),
+        ("write {spec", ["{spec"]),
+        ("{a} {b\n{c}", ["{b"]),
+        ("${HOME", []),
+        ("{3", []),
+    ],
 )
 def test_unclosed(text: str, marked: list[str]):
     assert [text[start:end] for start, end in unclosed(text)] == marked
