@@ -82,6 +82,36 @@ def test_tasks_run_below_the_group_and_are_taken_from_the_cache(sandbox: Sandbox
     assert '"agent_launched"' not in again.output
 
 
+EQUAL = {
+    "old": "output: diff\n    agent: offline-small\n    timeout: 5m\n    on_failure: {retry: 2}",
+    "new": "type: code\n    agent: offline-small\n    guard: {max_time: 6m}\n"
+    "    retry: [{attempt: 2, session: new, worktree: reset}, {exit: 3}]",
+}
+
+
+@pytest.mark.parametrize(("first", "second"), [("old", "new"), ("new", "old")])
+def test_a_step_that_is_equal_in_both_editions_is_run_once(first: str, second: str, sandbox: Sandbox) -> None:
+    def run(edition: str) -> str:
+        prompt = "mean(numbers) in stats.py: the sum"
+        text = f'name: w\nsteps:\n  - name: impl\n    prompt: "{prompt}"\n    gate: [test]\n    {EQUAL[edition]}\n'
+        (sandbox.folder / "w.yaml").write_text(text, "utf-8")
+        ran = sandbox.run("gumpc run w.yaml --dirty --json 2>&1")
+        assert ran.code == 0, ran.output
+        return ran.output
+
+    assert '"agent_launched"' in run(first)
+    assert '"agent_launched"' not in run(second)
+
+
+def test_a_default_of_the_workflow_that_is_run_is_asked_for(sandbox: Sandbox) -> None:
+    text = 'name: w\ninputs:\n  tone: {default: calm}\nsteps:\n  - {name: a, agent: offline, prompt: "{tone}"}\n'
+    (sandbox.folder / "w.yaml").write_text(text, "utf-8")
+    assert sandbox.run("gumpc check w.yaml").output == "no faults in 1 workflow\n"
+    result = sandbox.run("gumpc run w.yaml --dirty")
+    assert result.code == 2, result.output
+    assert "tone" in result.output
+
+
 HEAD = "name: no\nedition: 3\nsteps:\n  - {name: a, output: plan, agent: offline, prompt: x}\n"
 CODE = "{name: b, agent: offline, prompt: x}"
 REFUSED = {
