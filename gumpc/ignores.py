@@ -20,9 +20,11 @@ from gumpc.codes import CODES
 from gumpc.diagnostics import Collector, Diagnostic, Edit, Fix
 from gumpc.nearest import nearest
 from gumpc.source import Span, line_starts
+from gumpc.yaml_reader import MAX_CHARACTERS
 
 UNUSED = "G011"
 _COMMENT = re.compile(r"(?<!\S)#[ \t]*gumpc: ignore(?![\w-])(?:\[(?P<codes>[^\]\r\n]*)\])?(?P<why>[^\r\n]*)")
+_REST_OF_LINE = re.compile(r"[^\r\n]*")
 _OF_A_REPOSITORY = ("G5", "G6")
 
 
@@ -41,10 +43,6 @@ class Ignore:
     named: Span | None
     removal: Span | None
 
-    def silences(self, diagnostic: Diagnostic) -> bool:
-        """True when this diagnostic is not to be told."""
-        return diagnostic.code in self.codes and self.first <= diagnostic.span.line <= self.last
-
 
 def silence(
     diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], *, judged: str | None, in_repository: bool
@@ -55,11 +53,13 @@ def silence(
     not judged without one.
     """
     ignores = {name: tuple(find_ignores(name, text)) for name, text in texts.items()}
+    reaching = _by_line(ignores.values())
     told: list[Diagnostic] = []
     silenced: list[Diagnostic] = []
     used: set[tuple[Ignore, str]] = set()
     for diagnostic in diagnostics:
-        hits = [i for i in ignores.get(diagnostic.span.file, ()) if i.silences(diagnostic)]
+        near = reaching.get((diagnostic.span.file, diagnostic.span.line), ())
+        hits = [ignore for group in near for ignore in group if diagnostic.code in ignore.codes]
         used.update((ignore, diagnostic.code) for ignore in hits)
         (silenced if hits else told).append(diagnostic)
     report = Collector(told)
@@ -69,22 +69,39 @@ def silence(
     return report.sorted(), tuple(silenced)
 
 
+def _by_line(ignores: Iterable[tuple[Ignore, ...]]) -> dict[tuple[str, int], list[list[Ignore]]]:
+    """The comments that reach each line; those of one target are one list, so that a large file costs little."""
+    groups: dict[tuple[str, int, int], list[Ignore]] = {}
+    for ignore in (ignore for of_file in ignores for ignore in of_file):
+        groups.setdefault((ignore.span.file, ignore.first, ignore.last), []).append(ignore)
+    reaching: dict[tuple[str, int], list[list[Ignore]]] = {}
+    for (file, first, last), group in groups.items():
+        for line in range(first, last + 1):
+            reaching.setdefault((file, line), []).append(group)
+    return reaching
+
+
 def find_ignores(name: str, text: str) -> Iterator[Ignore]:
-    """The comments of a YAML text, as far as it can be scanned."""
+    """The comments of a YAML text, as far as it can be scanned; none of a text that is too large to be read."""
+    if len(text) > MAX_CHARACTERS:
+        return
     scan = _scan(text)
     starts = line_starts(text)
+    begins = [scalar.start for scalar in scan.scalars]
+    ends = {_line(starts, scalar.start): _line(starts, scalar.end - 1) for scalar in scan.scalars}
+    below = _content_below(text, starts)
     for match in _COMMENT.finditer(text, 0, scan.end):
-        if any(scalar.hidden <= match.start() < scalar.end for scalar in scan.scalars):
+        near = bisect_right(begins, match.start()) - 1
+        if near >= 0 and scan.scalars[near].hidden <= match.start() < scan.scalars[near].end:
             continue
-        line = bisect_right(starts, match.start())
-        before = text[starts[line - 1] : match.start()]
-        first = line if before.strip() and not before.lstrip().startswith("#") else _next_line(text, starts, line)
-        last = max((_line(starts, s.end - 1) for s in scan.scalars if _line(starts, s.start) == first), default=first)
+        line = _line(starts, match.start())
+        before = text[starts[line - 1] : match.start()].lstrip()
+        first = line if before and not before.startswith("#") else below[line]
         yield Ignore(
             _span(name, starts, match.start(), match.end()),
             tuple(dict.fromkeys(code for part in (match["codes"] or "").split(",") if (code := part.strip()))),
             first,
-            max(first, last),
+            max(first, ends.get(first, first)),
             _span(name, starts, *match.span("codes")) if match["codes"] is not None else None,
             _removal(name, text, starts, match) if not match["why"].strip() else None,
         )
@@ -110,20 +127,21 @@ def _scan(text: str) -> _Scan:
         for token in yaml.scan(text, Loader=yaml.SafeLoader):
             if isinstance(token, yaml.ScalarToken):
                 start, end = token.start_mark.index, token.end_mark.index
-                header = re.compile("[^\r\n]*").match(text, start) if token.style in ("|", ">") else None
+                header = _REST_OF_LINE.match(text, start) if token.style in ("|", ">") else None
                 scalars.append(_Text(start, header.end() if header else start, end))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, OverflowError):  # the last two: an escape of no character, a huge version
         return _Scan(scalars, scalars[-1].end if scalars else 0)
     return _Scan(scalars, len(text))
 
 
-def _next_line(text: str, starts: list[int], line: int) -> int:
-    """The number of the next line that holds more than a comment; `line` when there is none."""
-    for number in range(line, len(starts)):
-        following = text[starts[number] :].split("\n", 1)[0].strip()
-        if following and not following.startswith("#"):
-            return number + 1
-    return line
+def _content_below(text: str, starts: list[int]) -> list[int]:
+    """For each number of a line, that of the next line that holds more than a comment; the last one where none does."""
+    below = [len(starts)] * (len(starts) + 1)
+    for number in range(len(starts) - 1, -1, -1):
+        end = starts[number + 1] if number + 1 < len(starts) else len(text)
+        content = text[starts[number] : end].strip()
+        below[number] = number + 1 if content and not content.startswith("#") else below[number + 1]
+    return below
 
 
 def _line(starts: list[int], index: int) -> int:

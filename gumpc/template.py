@@ -51,12 +51,15 @@ def parse_template(text: str) -> TemplateSyntax:
 def parse_by_grammar(text: str) -> TemplateSyntax:
     """The same by Lark alone, for any string."""
     parts: list[str | PathSyntax] = []
-    offset = 0
+    offset = opened = 0
     for kind, token in _tokens(text, "template"):
         if kind == "REFERENCE":
             parts.append(_path(token, offset))
         else:
-            literal = {"ESCAPED_OPEN": "{", "ESCAPED_CLOSE": "}"}.get(kind, token)
+            literal = token
+            if kind == "ESCAPED_OPEN" or (kind == "ESCAPED_CLOSE" and opened):
+                literal = token[0]
+                opened += 1 if kind == "ESCAPED_OPEN" else -1
             if parts and isinstance(parts[-1], str):
                 parts[-1] += literal
             else:

@@ -75,6 +75,7 @@ class Checkout:
                     help="do two names in it differ in case only, while `core.ignorecase` is set?",
                 )
             git.index.write()
+            self._forget_nested(tree)
 
     def record(self, *, takes: Callable[[str, bool], bool], nested_too: bool) -> str:
         """The tree of the files as they are; the index then equals it.
@@ -137,6 +138,14 @@ class Checkout:
             make_room(self._folder, path)
         self._write(git, target, wanted)
         return not nested and not any(path.rpartition("/")[2] == ".gitignore" for path in pending)
+
+    def _forget_nested(self, tree: str) -> None:
+        """Remove `.git` from folders of the tree: a scan looks through it there, but git below would stop at it."""
+        top = os.fsencode(self._folder)
+        for folder in self._repository.trees.folders(tree):
+            nested = os.path.join(top, folder, b".git")
+            if os.path.lexists(nested):
+                remove(Path(os.fsdecode(nested)))
 
     def _wanted(self, tree: str, path: str) -> Entry | None:
         entry = self._repository.trees.find(tree, os.fsencode(path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gumpc import ir
@@ -124,7 +124,8 @@ class Checker:
             return self._without_command(check, absent, node)
         if self.disregards(node.id) or not gate.cache:
             return None
-        return verdict_from(self.cache.get("gate", _key(check, command, self.tree_key(judged.tree))))
+        kept = verdict_from(self.cache.get("gate", _key(check, command, self.tree_key(judged.tree))))
+        return replace(kept, name=check.name) if kept else None  # another gate may have run the same command
 
     def _absent(self, command: GateCommand | None) -> str:
         """The first program that the command needs and that is not installed; empty when all are."""

@@ -129,8 +129,8 @@ class Freshness:
         repository = self.view.repository
         if latest is None or not repository.has_objects(latest.tree_in, tree):
             return []
-        key = self.preparer.tree_key
-        return [change.path for change in repository.changed(key(latest.tree_in), key(tree))]
+        counted = self.preparer.counted_tree
+        return [change.path for change in repository.changed(counted(latest.tree_in), counted(tree))]
 
     def _with_result(self, run: Decision, stored: Stored) -> Decision:
         assert run.inputs is not None

@@ -107,15 +107,27 @@ class Preparer:
         """
         start = self.view.state.tree
         if (tree, start, globs) not in self._tree_keys:
-            self._tree_keys[tree, start, globs] = self._tree_key(tree, start, globs)
+            self._tree_keys[tree, start, globs] = self._tree_key(tree, globs)
         return self._tree_keys[tree, start, globs]
 
-    def _tree_key(self, tree: str, start: str, globs: tuple[str, ...]) -> str:
-        repository = self.view.repository
+    def counted_tree(self, tree: str) -> str:
+        """What counts of a tree, as a tree: without `.gump/` and the own files that the run has not changed."""
+        changed = self._changed_own_files(tree)
+        return self.view.repository.key_tree(tree, without=[path for path in self.own_files if path not in changed])
+
+    def _tree_key(self, tree: str, globs: tuple[str, ...]) -> str:
+        repository, counted = self.view.repository, self.counted_tree(tree)
+        digest = repository.digest_of_entries(counted, globs) if globs else counted
+        # One that the run has deleted is as absent from what is left as one that does not count.
         find = repository.trees.find
-        same = [p for p in self.own_files if tree == start or find(tree, fsencode(p)) == find(start, fsencode(p))]
-        stripped = repository.key_tree(tree, without=same)
-        return repository.digest_of_entries(stripped, globs) if globs else stripped
+        gone = [path for path in self._changed_own_files(tree) if find(tree, fsencode(path)) is None]
+        return digest_of([digest, gone]) if gone else digest
+
+    def _changed_own_files(self, tree: str) -> tuple[str, ...]:
+        start, find = self.view.state.tree, self.view.repository.trees.find
+        if tree == start:
+            return ()
+        return tuple(path for path in self.own_files if find(tree, fsencode(path)) != find(start, fsencode(path)))
 
     def agent(self, name: str, node: PlanNode) -> AgentSpec:
         """The agent of this name; raises RunError when there is none."""

@@ -51,9 +51,10 @@ class Journal:
 
         A listener that fails (a display whose pipe is closed) is not asked again; the run goes on without it.
         """
-        moment = self.clock.now()
-        self.seq = self.ledger.append(event.type, encode(event), ts=rfc3339(moment)).seq
-        self.state.apply(event, at_ms=milliseconds(moment))
+        ts = rfc3339(self.clock.now())
+        self.seq = self.ledger.append(event.type, encode(event), ts=ts).seq
+        # The moment as it is on record, whose digits are fewer than the clock's.
+        self.state.apply(event, at_ms=milliseconds(datetime.fromisoformat(ts)))
         for listener in tuple(self.listeners):
             try:
                 listener(event, self.state)

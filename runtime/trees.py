@@ -19,6 +19,7 @@ FOLDER = 0o040000
 LINK = 0o120000
 SUBMODULE = 0o160000
 _KEPT = 64
+_KEPT_FOLDERS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Trees:
 
     objects: Odb
     _kept: dict[str, Mapping[bytes, Entry]] = field(default_factory=dict, compare=False, repr=False)
+    _folders: dict[str, tuple[bytes, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def entries(self, tree: str) -> Mapping[bytes, Entry]:
         """One tree's entries by name, in git's order.
@@ -58,6 +60,21 @@ class Trees:
                 yield from self.walk(entry.id, below=below + name + b"/")
             else:
                 yield below + name, entry
+
+    def folders(self, tree: str) -> tuple[bytes, ...]:
+        """The path of every folder but the topmost. Remembered tree by tree: two states of a repository share most."""
+        if tree not in self._folders:
+            _, content = self.objects.read(Oid(hex=tree))
+            found: list[bytes] = []
+            # Most trees hold files alone, and are not worth being parsed for it.
+            for name, entry in _parsed(content) if b"40000 " in content else ():
+                if entry.mode == FOLDER:
+                    found.append(name)
+                    found += (name + b"/" + inner for inner in self.folders(entry.id))
+            if len(self._folders) >= _KEPT_FOLDERS:
+                self._folders.clear()
+            self._folders[tree] = tuple(found)
+        return self._folders[tree]
 
     def find(self, tree: str, path: bytes) -> Entry | None:
         """The entry at `path` (a folder's too), or None."""

@@ -50,7 +50,7 @@ def fix_paths(names: tuple[str, ...], options: Options, *, preview: bool) -> int
     for file in fixed:
         if file.faults and file.found is not stdin and not _write(file):
             return NOT_STARTED
-        _tell("fixed", file)
+        _tell("fixed", file, options)
     if stdin is not None:
         sys.stdout.buffer.write(next(file.raw for file in fixed if file.found is stdin))
         sys.stdout.flush()
@@ -62,7 +62,7 @@ def _preview(found: list[Found], fixed: tuple[Fixed, ...], project: Project, opt
     """Show what would change; the exit code is that of the files as they are."""
     for file in fixed:
         sys.stdout.write(_difference(file) if file.faults else "")
-        _tell("would fix", file)
+        _tell("would fix", file, options)
     sys.stdout.flush()
     remains = report([_after(file, fixed) for file in found], project, options, sys.stderr)
     repaired = any(fault.severity in options.failing for file in fixed for fault in file.faults)
@@ -150,7 +150,7 @@ def _difference(file: Fixed) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def _tell(done: str, file: Fixed) -> None:
+def _tell(done: str, file: Fixed, options: Options) -> None:
     count = len(file.faults)
-    if count:
+    if count and not options.quiet:
         say(f"{done} {count} {'fault' if count == 1 else 'faults'} in {file.found.name}")

@@ -21,6 +21,7 @@ WIDE = 110
 """From this width on, turns and attempts have room of their own behind the figures."""
 
 _COST, _TIME = 8, 6
+_LEAST_MIDDLE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def layout_for(plan: Plan | None, width: int) -> Layout:
     is_wide = width >= WIDE
     room = max(0, width - len(INDENT) - 1 - _COST - _TIME - len(GAP) * (6 if is_wide else 5))
     agent = min(agents, max(8, room // 3))
-    step = min(steps, max(12, (room - agent) * 3 // 5))
+    # Ids tell steps apart, and tasks stand in their middle: they give way last.
+    step = min(steps, max(12, room - agent - _LEAST_MIDDLE))
     rest = max(8, room - agent - step)
     middle = min(max(36, gates + 12), rest * 2 // 3) if is_wide else rest
     return Layout(width, step, agent, middle)

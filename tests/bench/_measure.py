@@ -117,7 +117,8 @@ def compiled(folder: Path) -> dict[str, str]:
 def machine(folder: Path) -> str:
     """Where a measurement was made: processors, versions, and the file system of `folder`."""
     git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
-    kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
+    listed = subprocess.run(["df", "--output=fstype", folder], capture_output=True, text=True, check=True).stdout
+    kind = listed.split()[-1]
     return (
         f"{os.cpu_count()} CPUs, {platform.system()} {platform.release()}, "
         f"{platform.python_implementation()} {platform.python_version()}, git {git}, {kind}"

@@ -25,7 +25,7 @@ from tests.flow.sandbox import Sandbox, wait_until
 
 KILLS = 20
 ROOT = Path(__file__).parents[2]
-RECORDS = range(1, 70, 1 if os.environ.get("GUMPC_KILLS") == "all" else 4)
+RECORDS = range(1, 64, 1 if os.environ.get("GUMPC_KILLS") == "all" else 4)
 WORKFLOW = """\
 name: crash
 steps:

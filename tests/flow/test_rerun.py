@@ -232,3 +232,9 @@ def test_the_plan_says_what_the_run_does(ship: Sandbox):
     lines = ship.gumpc("plan", "wf.yaml", "--spec", "spec.md", code=0).stdout.splitlines()
     assert [line.split()[0] for line in lines if " review" in line] == ["run"]
     assert ship.run() == {"Review": 1}
+
+
+def test_a_gate_that_is_renamed_keeps_its_verdict_and_gets_its_name(ship: Sandbox):
+    ship.workflow(changed(WORKFLOW, 'out-*.txt"', 'out-*.txt"\n            as: clean'))
+    assert ship.run() == {}
+    assert ship.state()["plan/a/impl.gate.clean"] == "true"

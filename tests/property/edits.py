@@ -41,16 +41,16 @@ class Case:
         self.files = {"a.txt": "0\n", "src/b.txt": "0\n"}
         for number in range(self.random.randint(1, 4)):
             self.steps.append(self._step(number))
-        for _ in range(self.random.randint(0, 2)):
+        for _ in range(self.random.randint(1, 3)):
             self._session()
 
     def edit(self) -> None:
         """Change one thing, or nothing but how it is run."""
         edits = [
-            self._prompt, self._prompt, self._file, self._file, self._gate, self._gate, self._agent, self._order,
-            self._retry, self._retry, self._retry_prompt, self._spec, self._config, self._swap, self._drop,
-            self._session, self._session, self._nothing,
-        ]  # fmt: skip
+            *(self._prompt, self._file, self._gate) * 2,
+            *(self._retry, self._retry_prompt) * 3,
+            *(self._agent, self._order, self._spec, self._config, self._swap, self._drop, self._session, self._nothing),
+        ]
         edit = self.random.choice(edits)
         self.kind = edit.__name__
         edit()
@@ -100,12 +100,12 @@ class Case:
             "type": kind,
             "agent": self.random.choice(AGENTS),
             "prompt": self._text(number, inner=inner),
-            "gate": self._gates(2) if kind == "code" else [],
+            "gate": [self.random.choice(GATES[:2]), *self._gates(1)] if kind == "code" else [],
             "retry": [],
         }
         if kind == "split":
             step["each"] = [self._step(n, inner=True) for n in range(self.random.randint(1, 2))]
-        elif self.random.random() < 0.5:
+        elif self.random.random() < 0.7:
             step["retry"] = self._entries(has_gates=_has_bash(step))
         return step
 
@@ -132,9 +132,9 @@ class Case:
     def _entries(self, *, has_gates: bool) -> list[Step]:
         entries: list[Step] = []
         for condition in CONDITIONS:
-            if self.random.random() < 0.4 and (has_gates or "not" not in condition):
+            if self.random.random() < 0.5 and (has_gates or "not" not in condition):
                 overrides: Step = {}
-                if self.random.random() < 0.4:
+                if self.random.random() < 0.6:
                     overrides["prompt"] = f"Again {self.random.randint(0, 1)}: {{error}}"
                 if self.random.random() < 0.3:
                     overrides["agent"] = self.random.choice(AGENTS)
@@ -181,8 +181,8 @@ class Case:
         self.shuffled = self.random.randint(0, 9)
 
     def _retry(self) -> None:
-        step = self._with_agent()
-        if step and step.get("retry"):
+        if with_retry := [step for step in self._all() if step.get("retry")]:
+            step = self.random.choice(with_retry)
             step["retry"] = self._entries(has_gates=_has_bash(step))
 
     def _retry_prompt(self) -> None:
@@ -218,7 +218,7 @@ class Case:
         agents = [step for step in self.steps if "agent" in step]
         if len(agents) > 1:
             one, other = sorted(self.random.sample(range(len(agents)), 2))
-            agents[other]["session"] = self.random.choice([None, {"from": agents[one]["name"]}])
+            agents[other]["session"] = self.random.choice([None, *[{"from": agents[one]["name"]}] * 3])
 
     def _nothing(self) -> None:
         pass

@@ -103,7 +103,7 @@ def work(folder: Path, prompt: str, thought: int) -> None:
         tasks = [{"name": name, "description": f"{name} {thought // 2 % 3}"} for name in names]
         (folder / ".gump/out/plan.json").write_text(json.dumps(tasks))
     elif "validate.json" in prompt:
-        verdict = {"pass": thought % 4 > 0, "comments": f"comment {thought // 4 % 3}"}
+        verdict = {"pass": thought % 2 > 0, "comments": f"comment {thought // 2 % 3}"}
         (folder / ".gump/out/validate.json").write_text(json.dumps(verdict))
     elif "artifact.txt" in prompt:
         (folder / ".gump/out/artifact.txt").write_text(f"artifact {thought % 3}")
@@ -115,11 +115,11 @@ def write_code(folder: Path, thought: int) -> None:
     name, mood = f"f{thought % 3}.txt", thought // 3 % 12
     if mood == 0:
         (folder / name).unlink(missing_ok=True)
-    elif mood == 1:
+    elif mood < 3:
         (folder / "spec.md").write_text(f"rewritten {thought // 36 % 2}\n")
-    elif mood == 2:
+    elif mood < 5:
         (folder / "gump.toml").unlink(missing_ok=True)
-    elif mood == 3:
+    elif mood == 5:
         (folder / name).write_text(f"{thought:x}\n")
-    elif mood > 4:
-        (folder / name).write_text(f"{'bad' if mood < 8 else 'good'} {thought // 36 % 2}\n")
+    else:
+        (folder / name).write_text(f"{'bad' if mood < 9 else 'good'} {thought // 36 % 2}\n")

@@ -42,6 +42,8 @@ def compiled(text: str, *, repository: bool = False) -> Compilation:
         ("a: b # gumpc: ignore[G1]", [(("G1",), 1, 1)]),
         ("# gumpc: ignore[G1]", [(("G1",), 1, 1)]),
         ("a: b # gumpc: ignore[G1]\nc: \t@\nd: e # gumpc: ignore[G2]\n", [(("G1",), 1, 1)]),
+        ('a: b # gumpc: ignore[G1]\nc: "\\U99999999" # gumpc: ignore[G2]\n', [(("G1",), 1, 1)]),
+        ('a: b # gumpc: ignore[G1]\nc: "\\Uffffffff" # gumpc: ignore[G2]\n', [(("G1",), 1, 1)]),
         ("\u2028 # gumpc: ignore[G1]\n\U0001f600: b # gumpc: ignore[G2]\n", [(("G1",), 2, 2), (("G2",), 2, 2)]),
     ],
 )
@@ -77,3 +79,8 @@ def test_what_only_a_repository_can_bring_about_is_judged_in_one(repository: boo
 
 def test_a_file_that_could_not_be_read_to_its_end_is_not_told_of_vain_comments() -> None:
     assert [d.code for d in compiled("name: f # gumpc: ignore[G103]\nsteps: [\n").diagnostics] == ["G002"]
+
+
+def test_a_large_file_full_of_comments_is_read_in_a_moment() -> None:
+    text = f"name: f\n{STEP}    prompt: x\n" + "# gumpc: ignore[G102]\n" * 20_000 + "max_budge: 1\n"
+    assert [(d.code, d.span.line) for d in compiled(text).silenced] == [("G102", text.count("\n"))]

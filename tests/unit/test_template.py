@@ -54,7 +54,7 @@ def shape(text: str) -> list[object]:
         ("[0-9]{3}", ["[0-9]{3}"]),
         ("{3a}", [("", ("3a",), ())]),
         ("echo ${HOME} ${task.name}", ["echo ${HOME} $", ("", ("task",), ("name",))]),
-        ('{"key": {"inner": 1}}', ['{"key": {"inner": 1}']),
+        ('{"key": {"inner": 1}}', ['{"key": {"inner": 1}}']),
         ("{ spec }", ["{ spec }"]),
         ("{spec", ["{spec"]),
         ("spec}", ["spec}"]),
@@ -105,3 +105,17 @@ def test_the_fast_way_is_the_grammar_for_the_builtins():
 )
 def test_unclosed(text: str, marked: list[str]):
     assert [text[start:end] for start, end in unclosed(text)] == marked
+
+
+@pytest.mark.parametrize(
+    ("text", "literal"),
+    [
+        ('{{"pass": true}}', '{"pass": true}'),
+        ('{"a": {"b": 1}}', '{"a": {"b": 1}}'),
+        ('{{"a": {"b": 1}}}', '{"a": {"b": 1}}'),
+        ('{{"a": {{"b": 1}}}}', '{"a": {"b": 1}}'),
+        ("{{x}} and }}", "{x} and }}"),
+    ],
+)
+def test_doubled_braces_are_escapes_in_pairs_only(text: str, literal: str):
+    assert parse_template(text) == (literal,)

@@ -366,6 +366,47 @@ def test_files_of_a_nested_repository_are_taken_without_its_git_folder(
     assert found == fingerprint(root)
 
 
+def test_nothing_stays_of_a_nested_repository(slot: Slot, root: Path, repository: Repository) -> None:
+    for folder in ("app", "deep"):
+        git(slot.path, "init", "-q", folder)
+    write(slot.path, {"app/main.c": "main\n"})
+    go_home(slot, repository)
+    assert not (slot.path / "app").exists()
+    assert not (slot.path / "deep/.git").exists()
+    assert fingerprint(slot.path) == fingerprint(root)
+
+
+def test_a_file_behind_a_symlink_is_not_removed_with_the_one_it_stands_for(
+    slot: Slot, root: Path, repository: Repository, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    write(outside, {"er/still/file": "precious"})
+    shutil.rmtree(root / "deep")
+    (root / "folder-link").unlink()
+    without = commit(root)
+    # A symlink that git ignores stays where it is.
+    write(root, {".git/info/exclude": "/deep\n"})
+    shutil.rmtree(slot.path / "deep")
+    (slot.path / "deep").symlink_to(outside)
+    slot.goto(repository.tree_of(without), commit=without)
+    assert (outside / "er/still/file").read_text() == "precious"
+    assert (slot.path / "deep").is_symlink()
+
+
+def test_what_an_agent_or_a_killed_process_left_in_a_git_folder_goes(
+    slot: Slot, root: Path, repository: Repository
+) -> None:
+    (private,) = (root / ".git/gumpc/slots").glob("main-*")
+    (private / "index.lock").write_text("half an index")
+    visible = Path(git(slot.path, "rev-parse", "--absolute-git-dir"))
+    for name in ("MERGE_HEAD", "config.worktree", "rebase-merge/done"):
+        write(visible, {name: repository.head().commit + "\n"})
+    write(slot.path, {"README.md": "edited\n"})
+    go_home(slot, repository)
+    assert sorted(entry.name for entry in visible.iterdir()) == ["HEAD", "commondir", "gitdir", "index"]
+    assert "merg" not in git(slot.path, "status")
+
+
 def test_hiding_files_by_new_ignore_rules_does_not_carry_them_into_the_next_step(
     slot: Slot, repository: Repository
 ) -> None:
@@ -412,11 +453,13 @@ def test_submodules_pass_through(slot: Slot, root: Path, repository: Repository,
 
 def test_line_ends_follow_the_attributes(slot: Slot, root: Path, repository: Repository, tmp_path: Path) -> None:
     write(root, {".gitattributes": "*.bat text eol=crlf\n*.id ident\n", "a.bat": "one\ntwo\n", "x.id": "$Id$\n"})
+    write(root, {"+early.bat": "one\ntwo\n"})
     commit(root)
     base = go_home(slot, repository)
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "-q", str(root), str(clone))
-    assert (slot.path / "a.bat").read_bytes() == (clone / "a.bat").read_bytes() == b"one\r\ntwo\r\n"
+    for name in ("a.bat", "+early.bat"):
+        assert (slot.path / name).read_bytes() == (clone / name).read_bytes() == b"one\r\ntwo\r\n"
     assert git(slot.path, "status", "--porcelain") == ""
     assert slot.snapshot(base=base) == base
 
