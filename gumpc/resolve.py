@@ -124,6 +124,15 @@ class _Resolver:
                 notes=[Note(f"`{name.value}` is here", split.step.name.span)],
                 help="name a step with `output: plan`",
             )
+        elif enclosing_each(split.block) not in (None, *self._splits_around(known)):
+            self.collector.add(
+                "G316",
+                f"step `{name.value}` makes tasks anew for each task of another group",
+                name.span,
+                label="it is not clear which tasks",
+                notes=[Note(f"`{name.value}` is here", split.step.name.span)],
+                help="put this group into the group that holds the step",
+            )
         return split.path
 
     def _agent_step(self, known: Known, task_of: ir.Path | None) -> ir.AgentStep:

@@ -82,7 +82,7 @@ class Scopes:
         for step in steps:
             # A workflow that a group calls for each task has no name of its own: it stands at the task.
             known = Known(step, (*block.prefix, *filter(None, (step.name.value,))), block, self._tick())
-            known.over = next(iter(self.visible(block, step.foreach.value)), None) if step.foreach else None
+            known.over = self._closest(block, step.foreach.value) if step.foreach else None
             block.steps.append(known)
             self.all.append(known)
             known.done = known.start
@@ -94,6 +94,11 @@ class Scopes:
                 known.done = known.start if step.each else known.end
             else:
                 known.end = known.start
+
+    def _closest(self, block: Block, name: str) -> Known | None:
+        """What a name of edition 3 means here: the closest step, else the only one elsewhere, among those before."""
+        others = self.elsewhere(name)
+        return next(iter(self.visible(block, name)), others[0] if len(others) == 1 else None)
 
     def _tick(self) -> int:
         self._clock += 1

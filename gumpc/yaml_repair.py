@@ -1,7 +1,8 @@
 """Two spellings that are published for workflows but are not YAML, read as they were meant.
 
-`session: from: NAME` (in edition 3 `reuse: NAME`) on one line, and inputs indented deeper than the `validate:` or `workflow:` they belong to. A
-repair is tried only where the YAML parser stopped, never by searching the text: a prompt may well quote such lines.
+`session: from: NAME` (in edition 3 `reuse: NAME`) on one line, and inputs indented deeper than the `validate:` or
+`workflow:` they belong to. A repair is tried only where the YAML parser stopped, never by searching the text: a prompt
+may well quote such lines.
 """
 
 from __future__ import annotations
