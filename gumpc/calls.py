@@ -37,8 +37,11 @@ class Calls:
             self._require_verdict(call, callee)
         self._report_unused(call, callee)
         bound = [ir.Binding(name, value) for name, value in given.items() if name in callee.inputs or name == SPEC]
+        defaults = dict(callee.defaults)
         for name in callee.inputs:
-            if name not in given:
+            if name not in given and name in defaults:
+                bound.append(ir.Binding(name, ir.Template((ir.Text(defaults[name]),), call.span)))
+            elif name not in given:
                 self._inherited.append((name, call, callee))
                 reference = ir.Reference(ir.InputTarget(name), f"{{{name}}}", call.span)
                 bound.append(ir.Binding(name, ir.Template((reference,), call.span)))

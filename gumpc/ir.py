@@ -207,11 +207,26 @@ class RetryEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class KindPolicy:
+    """What holds after a failure of this kind (`guard`, `verdict`) in place of the rest of the policy."""
+
+    kind: str
+    attempts: int
+    entries: tuple[RetryEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """At most `attempts` attempts; without a `retry` block, one."""
+    """At most `attempts` attempts; without a `retry` block, one. `by_kind` holds the kinds of failure that differ."""
 
     attempts: int = 1
     entries: tuple[RetryEntry, ...] = ()
+    by_kind: tuple[KindPolicy, ...] = ()
+
+    @property
+    def all_entries(self) -> tuple[RetryEntry, ...]:
+        """The entries, whatever kind of failure they are for."""
+        return (*self.entries, *(entry for policy in self.by_kind for entry in policy.entries))
 
 
 StepType = Literal["code", "split", "validate", "artifact"]
@@ -262,7 +277,10 @@ class GateStep:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Steps that belong together, with gates and retry of their own."""
+    """Steps that belong together, with gates and retry of their own.
+
+    With `over`, the path of a split, they run once for each of its tasks, below this group's path.
+    """
 
     path: Path
     steps: tuple[Step, ...]
@@ -271,6 +289,7 @@ class Group:
     retry: RetryPolicy
     span: Span
     task_of: Path | None = None
+    over: Path | None = None
     kind: Literal["group"] = "group"
 
 
@@ -299,7 +318,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """One workflow, resolved; `inputs` are the names that its caller, or `--set`, must give."""
+    """One workflow, resolved; `inputs` are the names that its caller, or `--set`, gives.
+
+    Those in `defaults` need not be given.
+    """
 
     name: str
     steps: tuple[Step, ...]
@@ -307,3 +329,4 @@ class Workflow:
     inputs: tuple[str, ...]
     file: str
     span: Span
+    defaults: tuple[tuple[str, str], ...] = ()

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gumpc.diagnostics import Collector, Note
+from gumpc.diagnostics import Collector, Edit, Fix, Note
 from gumpc.fields import FIELDS, gate_aliases, kind_of
 from gumpc.nearest import nearest
 from gumpc.scopes import Block, Known
 from gumpc.source import Span
+from gumpc.template import PathSyntax
 
 _POSITIONS = {
     "gate": "a gate",
@@ -25,9 +26,13 @@ _POSITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class NameReports:
-    """Diagnostics about names; `written` is a reference as the file spells it, braces included."""
+    """Diagnostics about names; `written` is a reference as the file spells it, braces included.
+
+    `prefix` stands before a step's name in a reference: `steps.` in edition 3.
+    """
 
     collector: Collector
+    prefix: str = ""
 
     def step_without_field(self, written: str, found: Known, span: Span) -> None:
         """`{impl}`: which field?"""
@@ -38,7 +43,18 @@ class NameReports:
             span,
             label="a step's value needs a field",
             notes=[_here(found)],
-            help=f"write for example {{{name}.{fields[0]}}}; it writes: {', '.join(fields)}",
+            help=f"write for example {{{self.prefix}{name}.{fields[0]}}}; it writes: {', '.join(fields)}",
+        )
+
+    def other_edition(self, written: str, edition: int, start: str | None, path: PathSyntax, span: Span) -> None:
+        """A form of the other edition; `start` is what stands before the fields in this one, None where it has none."""
+        new = None if start is None else f"{{{start}{'.'.join(path.fields)}}}"
+        self.collector.add(
+            "G110",
+            f"`{written}` belongs to edition {edition}; this file is of edition {7 - edition}",
+            span,
+            help=f"write `{new}`" if new else "this edition has nothing in its place",
+            fix=Fix(f"change to `{new}`", (Edit(span, new),)) if new else None,
         )
 
     def close_to_builtin(self, written: str, close: str, span: Span) -> None:

@@ -168,7 +168,7 @@ def _unknown(key: Scalar, value: Node, keys: Keys, fields: Fields) -> None:
 
 
 def _retired(key: Scalar, value: Node, retired: Retired, fields: Fields) -> None:
-    """Report a key of edition 3; it counts as given under its new name, so that nothing is called missing."""
+    """Report a key of the other edition; it counts as given under its new name, so that nothing is called missing."""
     fix = None
     if isinstance(value, Scalar) and value.value in retired.values and retired.key not in fields.given:
         new = retired.values[value.value]
@@ -177,5 +177,5 @@ def _retired(key: Scalar, value: Node, retired: Retired, fields: Fields) -> None
         fields.given[retired.key] = (key, renamed)
     else:
         fields.sure = False
-    message = f"`{key.value}` is a key of edition 3; this version compiles edition 4 only"
+    message = f"`{key.value}` is a key of edition {retired.edition}; this file is of edition {7 - retired.edition}"
     fields.out.add("G110", message, key.span, help=retired.advice, fix=fix)

@@ -51,7 +51,7 @@ def parse_session(fields: Fields, modes: Choice, *, may_continue: bool) -> Sessi
     if word is None:
         return None
     if word.value in _OLD_SESSIONS:
-        message = f"`session: {word.value}` belongs to edition 3; this version compiles edition 4 only"
+        message = f"`session: {word.value}` belongs to edition 3; this file is of edition 4"
         fields.out.add("G110", message, word.span, help=_OLD_SESSIONS[word.value])
         return None
     if word.value == "from":

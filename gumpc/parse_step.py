@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as AbstractMapping
 
 from gumpc.diagnostics import Collector, Note
 from gumpc.nodes import Mapping, Node, Scalar
@@ -26,16 +27,24 @@ from gumpc.parse_step_keys import (
 )
 from gumpc.parse_tables import Keys
 from gumpc.parse_values import at_start, kind_of, read_text
+from gumpc.source import Span
 from gumpc.syntax import CallSyntax, ContextSyntax, Flag, GuardSyntax, StepSyntax
 
 
 def parse_steps(fields: Fields, name: str) -> tuple[StepSyntax, ...]:
     """A list of at least one step, the names of siblings unique."""
+    return siblings(fields, name, _parse_step)
+
+
+def siblings(
+    fields: Fields, name: str, parse_one: Callable[[Node, Collector], StepSyntax | None]
+) -> tuple[StepSyntax, ...]:
+    """The same with the parser of a single step given."""
     before = len(fields.out.found)
     nodes = fields.items(name)
     if not nodes and len(fields.out.found) == before and (node := fields.node(name)):
         fields.out.add("G101", f"`{name}` needs at least one step", node.span)
-    steps = tuple(step for step in (_parse_step(node, fields.out) for node in nodes) if step)
+    steps = tuple(step for step in (parse_one(node, fields.out) for node in nodes) if step)
     first: dict[str, Scalar] = {}
     for step in steps:
         earlier = first.setdefault(step.name.value, step.name)
@@ -57,9 +66,9 @@ def _parse_step(node: Node, out: Collector) -> StepSyntax | None:
             advice = "an agent step has `type:`, a gate step `gate:`, a group `steps:`, a call `workflow:`"
             out.add("G101", "this step does nothing", (name or fields).span, help=advice)
         return None
-    _check_kind(fields, kind, decider)
+    check_kind(fields, kind, decider, KIND_KEYS)
     # A step without a usable name is parsed for its faults, then dropped.
-    step = _PARSERS[kind](fields, name or Scalar("", fields.span, ((0, fields.span.line, fields.span.column),)))
+    step = _PARSERS[kind](fields, name or empty_name(fields.span))
     return step if name else None
 
 
@@ -99,12 +108,21 @@ def _passed_agent(fields: Fields) -> bool:
     return isinstance(node, Scalar) and node.value == "pass"
 
 
-def _check_kind(fields: Fields, kind: str, decider: str) -> None:
+def empty_name(span: Span) -> Scalar:
+    """What stands for a name where there is none."""
+    return Scalar("", span, ((0, span.line, span.column),))
+
+
+def check_kind(fields: Fields, kind: str, decider: str, kind_keys: AbstractMapping[str, tuple[str, ...]]) -> None:
     """Report the first key that another kind of step has; the others that came with it are the same fault."""
-    strangers = [key for key in fields.given if key not in KIND_KEYS[kind]]
+    strangers = [key for key in fields.given if key not in kind_keys[kind]]
     if strangers:
         key = strangers[0]
-        advice = "the block that a split runs for each task is called `each`" if kind == "group" else ""
+        advice = (
+            "the block that a split runs for each task is called `each`"
+            if kind == "group" and "each" in kind_keys["agent"]
+            else ""
+        )
         fields.conflict(key, decider, because=f"`{key}` and `{decider}` cannot stand in one step", advice=advice)
     for key in strangers:
         del fields.given[key]
@@ -116,7 +134,7 @@ def _parse_group(fields: Fields, name: Scalar) -> StepSyntax:
         name,
         fields.span,
         steps=parse_steps(fields, "steps"),
-        parallel=_is_set(fields.flag("parallel")),
+        parallel=is_set(fields.flag("parallel")),
         gates=parse_gates(fields),
         retry=parse_retry(fields),
     )
@@ -142,7 +160,7 @@ def _parse_gate_step(fields: Fields, name: Scalar) -> StepSyntax:
         name,
         fields.span,
         agent=agent,
-        hitl=_hitl(fields, run),
+        hitl=parse_hitl(fields, run),
         gates=gates,
         retry=parse_retry(fields),
         cache=fields.flag("cache"),
@@ -171,18 +189,18 @@ def _parse_agent_step(fields: Fields, name: Scalar) -> StepSyntax:
         fields.span,
         type=made,
         prompt=parse_prompt(get),
-        context=tuple(entry for entry in (_parse_context(node, get.out) for node in get.items("context")) if entry),
+        context=parse_contexts(get),
         worktree=worktree,
         session=parse_session(get, SESSIONS, may_continue=True),
         get_workflow=_get_workflow(get),
-        inputs=tuple(text for text in (read_text(node, "a glob", get.out) for node in get.items("inputs")) if text),
+        inputs=parse_globs(get),
         agent=agent,
-        guard=_parse_guard(run),
-        hitl=_hitl(fields, run),
+        guard=parse_guard(run),
+        hitl=parse_hitl(fields, run),
         gates=parse_gates(fields),
         retry=parse_retry(fields),
         each=_parse_each(fields, made),
-        parallel=_is_set(fields.flag("parallel")),
+        parallel=is_set(fields.flag("parallel")),
         blast_radius=fields.choice("blast_radius"),
         cache=fields.flag("cache"),
     )
@@ -211,7 +229,8 @@ def _block(fields: Fields, name: str, keys: Keys, inner: Iterable[str]) -> Field
     return block
 
 
-def _hitl(fields: Fields, run: Fields) -> Scalar | None:
+def parse_hitl(fields: Fields, run: Fields) -> Scalar | None:
+    """When a person is asked; `run` is the `run:` block, or the step itself."""
     if run is not fields and "hitl" in run and "hitl" in fields:
         fields.conflict("hitl", "run", because="`hitl` stands both at step level and in `run:`")
     found = (run if "hitl" in run else fields).choice("hitl")
@@ -225,6 +244,16 @@ def _get_workflow(get: Fields) -> CallSyntax | None:
         message = "`with` gives inputs to a `workflow`, and there is none"
         get.out.add("G105", message, get.key("with").span)
     return None
+
+
+def parse_contexts(get: Fields) -> tuple[ContextSyntax, ...]:
+    """The entries of `context:`."""
+    return tuple(entry for entry in (_parse_context(node, get.out) for node in get.items("context")) if entry)
+
+
+def parse_globs(get: Fields) -> tuple[Scalar, ...]:
+    """The globs of a step's `inputs:`."""
+    return tuple(text for text in (read_text(node, "a glob", get.out) for node in get.items("inputs")) if text)
 
 
 def _parse_context(node: Node, out: Collector) -> ContextSyntax | None:
@@ -241,11 +270,12 @@ def _parse_context(node: Node, out: Collector) -> ContextSyntax | None:
             out.add("G101", "an entry of `context` needs `file` or `bash`", fields.span)
         return None
     value = fields.text(kinds[0])
-    required = _is_set(fields.flag("required"))
+    required = is_set(fields.flag("required"))
     return ContextSyntax(kinds[0], value, required, node.span) if value else None
 
 
-def _parse_guard(run: Fields) -> GuardSyntax:
+def parse_guard(run: Fields) -> GuardSyntax:
+    """The limits under `guard:`."""
     node = run.node("guard")
     if node is None:
         return GuardSyntax()
@@ -261,7 +291,8 @@ def _parse_guard(run: Fields) -> GuardSyntax:
     )
 
 
-def _is_set(flag: Flag | None) -> bool:
+def is_set(flag: Flag | None) -> bool:
+    """True for a flag that is written, and `true`."""
     return flag is not None and flag.value
 
 

@@ -94,11 +94,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """What became of a key of edition 3: advice, and where a machine can rewrite it, the new key and its values."""
+    """What became of a key of `edition`: advice, and where a machine can rewrite it, the new key and its values."""
 
     advice: str
     key: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    edition: int = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Nodes to the syntax of edition 4: every shape fault of the file is reported, and what is sound goes on.
+"""Nodes to syntax: every shape fault of the file is reported, and what is sound goes on.
 
 The parser is split as the language is: `parse_step`, `parse_gate` and `parse_retry` hold one construct each with the
 tables of its keys, `parse_parts` what several share, `parse_keys` and `parse_values` the vocabulary below them.
@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 
 from gumpc.diagnostics import Collector
+from gumpc.editions import parse_3
+from gumpc.editions.keys_3 import INPUTS
+from gumpc.editions.telling import edition_of
 from gumpc.nodes import Mapping, Node, Scalar
 from gumpc.parse_keys import Fields, open_fields
 from gumpc.parse_step import parse_steps
@@ -32,17 +35,21 @@ ROOT = Keys(
     retired={"inputs": Retired("delete it: every `{name}` that no step defines is an input")},
 )
 
+ROOT_3 = Keys({**ROOT.table, "inputs": INPUTS}, ROOT.elsewhere)
+
 
 def parse(node: Node, collector: Collector) -> WorkflowSyntax | None:
-    """The workflow in `node`; None when it has no usable name or is of another edition, with faults in `collector`."""
+    """The workflow in `node`; None when it has no usable name or mixes both editions, with faults in `collector`."""
     if not isinstance(node, Mapping):
         advice = "a workflow has at least `name:` and `steps:`"
         collector.add("G103", f"a workflow must be a map, not {kind_of(node)}", at_start(node), help=advice)
         return None
     kept = tuple((key, value) for key, value in node.entries if not key.value.startswith(IGNORED))
-    fields = open_fields(Mapping(kept, node.span), "a workflow", ROOT, collector)
-    if not _is_edition_4(fields):
+    edition = edition_of(node, collector)
+    if edition is None:
         return None
+    fields = open_fields(Mapping(kept, node.span), "a workflow", ROOT_3 if edition == 3 else ROOT, collector)
+    fields.choice("edition")
     fields.require("name")
     fields.require("steps")
     name = _workflow_name(fields)
@@ -53,21 +60,11 @@ def parse(node: Node, collector: Collector) -> WorkflowSyntax | None:
         max_budget=fields.number("max_budget"),
         max_timeout=fields.duration("max_timeout"),
         max_tokens=fields.number("max_tokens"),
-        steps=parse_steps(fields, "steps"),
+        steps=parse_3.parse_steps(fields, "steps") if edition == 3 else parse_steps(fields, "steps"),
+        edition=edition,
+        inputs=parse_3.parse_inputs(fields) if edition == 3 else (),
     )
     return workflow if name and workflow.steps else None
-
-
-def _is_edition_4(fields: Fields) -> bool:
-    if "edition" not in fields:
-        return True
-    edition = fields.choice("edition")
-    if edition is None or edition.value == "4":
-        return True
-    advice = "rewrite the file for edition 4, then delete this line"
-    message = "the file is of edition 3; this version compiles edition 4 only"
-    fields.out.add("G110", message, edition.span, help=advice)
-    return False
 
 
 def _workflow_name(fields: Fields) -> Scalar | None:

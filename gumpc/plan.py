@@ -45,7 +45,10 @@ ROOT = Frame("", "", (), ())
 
 @dataclass(frozen=True, slots=True)
 class PlanNode:
-    """One node. `tasks` are the tasks it belongs to, as (split's id, task's name), outermost first.
+    """One node.
+
+    `tasks` are the tasks it belongs to, as (split's id, task's name), outermost first; a group that goes
+    over a split's tasks stands before that split with the same task.
 
     `is_template` is true below a split that has not run. `tree_from` is the node whose tree it starts from; none
     means the run's start.
@@ -70,7 +73,8 @@ class PlanNode:
         """How many agent calls it makes at the most."""
         if not isinstance(self.step, ir.AgentStep) or self.step.agent is None:
             return 0
-        return self.step.retry.attempts
+        retry = self.step.retry
+        return max(retry.attempts, *(policy.attempts for policy in retry.by_kind), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,8 @@ class _Builder:
             case ir.GateStep():
                 return self._node(step, where, tip)
             case ir.Group():
+                if step.over is not None:
+                    return self._foreach(step, step.over, where, tip)
                 inside = self._branches(step.steps, where, tip) if step.parallel else self.block(step.steps, where, tip)
                 kind = "merge" if step.parallel else "group"
                 return self._node(step, where, inside, kind=kind, reads=self._ids(step.steps, where))
@@ -203,22 +209,41 @@ class _Builder:
         return _join(tip, [self._step(step, where, tip) for step in steps])
 
     def _tasks(self, split: ir.AgentStep, where: _Where, tip: _Tip) -> _Tip:
-        split_id = "/".join(bind(split.path, frame=where.frame, tasks=where.tasks))
-        tasks = self.tasks.get(split_id)
+        split_id = self._id(split.path, where)
+        inside, below = self._per_task(split.each, (split_id,), where, tip, parallel=split.parallel)
+        if not split.parallel or not below or split_id not in self.tasks:
+            return inside
+        merge = ir.Group((*split.path, ALL), (), True, (), ir.RetryPolicy(), split.span, split.task_of)
+        return self._node(merge, where, inside, kind="merge")
+
+    def _foreach(self, group: ir.Group, over: Path, where: _Where, tip: _Tip) -> _Tip:
+        # A task is named under the group, for the paths below it, and under its split, which comes last: it has them.
+        keys = (self._id(group.path, where), self._id(over, where))
+        inside, below = self._per_task(group.steps, keys, where, tip, parallel=group.parallel)
+        reads = tuple(name for inner in below for name in self._ids(group.steps, inner))
+        return self._node(group, where, inside, kind="merge" if group.parallel else "group", reads=reads)
+
+    def _per_task(
+        self, steps: tuple[ir.Step, ...], keys: tuple[str, ...], where: _Where, tip: _Tip, *, parallel: bool
+    ) -> tuple[_Tip, tuple[_Where, ...]]:
+        """A block once for each task of the split `keys[-1]`, or once as a template; where it ends, and its places."""
+        tasks = self.tasks.get(keys[-1])
         if tasks is None:
-            inner = _Where(where.frame, (*where.tasks, (split_id, EACH)), True)
-            return self.block(split.each, inner, tip)
+            inner = _Where(where.frame, (*where.tasks, *((key, EACH) for key in keys)), True)
+            return self.block(steps, inner, tip), (inner,)
         tips: dict[str, _Tip] = {}
+        below: list[_Where] = []
         current = tip
         for task in in_order(tasks):
-            inner = _Where(where.frame, (*where.tasks, (split_id, task.name)), where.is_template)
+            inner = _Where(where.frame, (*where.tasks, *((key, task.name) for key in keys)), where.is_template)
             needed = tuple(node for name in task.needs for node in tips[name].after)
-            start = _Tip(tip.tree, (*tip.after, *needed)) if split.parallel else current
-            tips[task.name] = current = self.block(split.each, inner, start)
-        if not split.parallel or not tips:
-            return current
-        merge = ir.Group((*split.path, ALL), (), True, (), ir.RetryPolicy(), split.span, split.task_of)
-        return self._node(merge, where, _join(tip, tips.values()), kind="merge")
+            start = _Tip(tip.tree, (*tip.after, *needed)) if parallel else current
+            tips[task.name] = current = self.block(steps, inner, start)
+            below.append(inner)
+        return _join(tip, tips.values()) if parallel and tips else current, tuple(below)
+
+    def _id(self, path: Path, where: _Where) -> str:
+        return "/".join(bind(path, frame=where.frame, tasks=where.tasks))
 
     def _call(self, step: ir.Call, where: _Where, tip: _Tip) -> _Tip:
         prefix = bind(step.path, frame=where.frame, tasks=where.tasks)
@@ -230,7 +255,7 @@ class _Builder:
 
     def _ids(self, steps: tuple[ir.Step, ...], where: _Where) -> tuple[str, ...]:
         """The steps whose values make up those of the group or call around them."""
-        return tuple("/".join(bind(step.path, frame=where.frame, tasks=where.tasks)) for step in steps)
+        return tuple(self._id(step.path, where) for step in steps)
 
     def _node(
         self, step: ir.Step, where: _Where, tip: _Tip, *, kind: str | None = None, reads: tuple[str, ...] = ()

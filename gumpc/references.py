@@ -33,6 +33,8 @@ from gumpc.syntax import CallSyntax
 from gumpc.template import PathSyntax
 
 BUILTIN_NAMES = ("spec", *ATTEMPT, "task.name", "task.description", "task.files")
+OF_EDITION_3 = ("steps", "item", "run")
+_OF_EDITION_4 = {"steps": "", "item": "task."}
 _OWN = ("diff", "output")
 _AFTER_GET = ("prompt", "context", "retry")
 
@@ -57,7 +59,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class FoundStep:
     """A step and the path to it; `below` is what is left of the path once it has reached a call."""
 
     known: Known
@@ -84,6 +86,9 @@ class References:
         first = path.segments[0]
         if path.anchor or len(path.segments) > 1:
             return self._by_full_path(path, span, place)
+        if first in OF_EDITION_3 and path.fields:
+            self.say.other_edition(path.written, 3, _OF_EDITION_4.get(first), path, span)
+            return None
         if first == ALL:
             self.say.star_alone(path.written, span)
             return None
@@ -106,7 +111,7 @@ class References:
                 return None
         else:
             known = self._visible(PathSyntax("", (name,), (), name, 0, 0), span, place)
-            found = _Found(known, known.path) if known else None
+            found = FoundStep(known, known.path) if known else None
         return found.known if found and self._is_over(found, span, place) else None
 
     def _single(self, name: str, path: PathSyntax, span: Span, place: Place) -> Target | None:
@@ -146,7 +151,7 @@ class References:
         if place.position not in ("prompt", "retry") and not (place.position == "gate" and name in _OWN):
             self.say.no_meaning(path.written, place.position, span, in_gates=name in _OWN)
             return None
-        if place.position == "prompt" and not step.retry and not self.doubts.about(step):
+        if place.position == "prompt" and not (step.retry or step.retry_by_kind) and not self.doubts.about(step):
             self.say.never_retried(path.written, span)
         return self._attempt_target(path, span, place, name)
 
@@ -192,7 +197,7 @@ class References:
         if call and not is_visible and called_name(call) == path.segments[0] and place.position in _AFTER_GET:
             return self._got(path, span, place)
         known = self._visible(path, span, place)
-        return self._field(_Found(known, known.path), path, span, place) if known else None
+        return self._field(FoundStep(known, known.path), path, span, place) if known else None
 
     def _got(self, path: PathSyntax, span: Span, place: Place) -> Target | None:
         """The output of the workflow that the step runs to get its context."""
@@ -222,7 +227,7 @@ class References:
         found = self._walk(path, span, place)
         return self._field(found, path, span, place) if found else None
 
-    def _walk(self, path: PathSyntax, span: Span, place: Place) -> _Found | None:
+    def _walk(self, path: PathSyntax, span: Span, place: Place) -> FoundStep | None:
         """The step at a full path, and that path with `EACH` or `ALL` or a task's name below a split."""
         block: Block | None = place.block if path.anchor == "./" else self.scopes.root
         resolved: Path = block.prefix if block else ()
@@ -247,7 +252,7 @@ class References:
                     self.say.ends_at_task(path.written, known, span)
                     return None
                 resolved = (*resolved, task)
-        return _Found(known, resolved, tuple(segments)) if known else None
+        return FoundStep(known, resolved, tuple(segments)) if known else None
 
     def _broken_off(self, name: str, block: Block | None, path: PathSyntax, span: Span) -> None:
         owner = block.owner if block else None
@@ -260,14 +265,14 @@ class References:
         if not self.doubts.about(owner.step):
             self.say.no_such_path(path.written, name, owner.step.name.value, (), span)
 
-    def _field(self, found: _Found, path: PathSyntax, span: Span, place: Place) -> Target | None:
+    def _field(self, found: FoundStep, path: PathSyntax, span: Span, place: Place) -> Target | None:
         if not self._is_over(found, span, place):
             return None
         step = found.known.step
         if found.below:
             return self._inside(found, ".".join(path.fields), path, span)
         if step.kind == "call" and path.fields[:1] == ("state",) and len(path.fields) > 1:
-            below = _Found(found.known, found.path, (path.fields[1],))
+            below = FoundStep(found.known, found.path, (path.fields[1],))
             return self._inside(below, ".".join(path.fields[2:]), path, span)
         name = ".".join(path.fields)
         if name.startswith("gate."):
@@ -281,7 +286,7 @@ class References:
             return None
         return StepTarget(found.path, name)
 
-    def _inside(self, found: _Found, name: str, path: PathSyntax, span: Span) -> Target | None:
+    def _inside(self, found: FoundStep, name: str, path: PathSyntax, span: Span) -> Target | None:
         """A field of a step of a called workflow."""
         call = found.known.step.call
         workflow = self.callee(call) if call else None
@@ -302,7 +307,7 @@ class References:
             return None
         return StepTarget(target, name)
 
-    def _is_over(self, found: _Found, span: Span, place: Place) -> bool:
+    def _is_over(self, found: FoundStep, span: Span, place: Place) -> bool:
         """True when the step is over where the reference stands; else the reason has been reported."""
         known = found.known
         if known is place.known:
@@ -317,7 +322,7 @@ class References:
             return False
         return True
 
-    def _fanned(self, found: _Found) -> list[Known]:
+    def _fanned(self, found: FoundStep) -> list[Known]:
         """The splits above the target over whose tasks it does not go one by one."""
         owners = [b.owner for b in found.known.block.outward() if b.owner is not None]
         return [o for o in owners if o.is_split and found.path[len(o.path)] != EACH]

@@ -13,11 +13,13 @@ from gumpc import ir, syntax
 from gumpc.calls import Calls
 from gumpc.diagnostics import Collector, Note
 from gumpc.doubts import NO_DOUBTS, Doubts
+from gumpc.editions.references_3 import References3
+from gumpc.editions.sessions import last_of_same_agent
 from gumpc.fields import RESERVED, gate_aliases, gate_names, kind_of
 from gumpc.globs import check_glob
 from gumpc.nodes import Scalar
 from gumpc.references import Place, References
-from gumpc.scopes import Block, Known, Scopes, enclosing_split
+from gumpc.scopes import Block, Known, Scopes, enclosing_each, enclosing_split
 from gumpc.shell import compile_script
 from gumpc.source import Span
 from gumpc.template import TemplateSyntax, parse_template, unclosed
@@ -43,20 +45,24 @@ def resolve(
 ) -> ir.Workflow:
     """The workflow's IR; only to be used when `collector` has no error. `doubts` are what the parser could not read."""
     scopes = Scopes(workflow.steps)
-    references = References(scopes, collector, lambda call: surroundings.callee(call.workflow), doubts)
+    kind = References3 if workflow.edition == 3 else References
+    references = kind(scopes, collector, lambda call: surroundings.callee(call.workflow), doubts)
     calls = Calls(surroundings.callee, collector)
     steps = _Resolver(references, calls, surroundings, collector).block(scopes.root)
     limits = ir.Limits(_value(workflow.max_budget), _value(workflow.max_timeout), _whole(workflow.max_tokens))
-    calls.report_missing(references.inputs)
+    calls.report_missing({*references.inputs, *(given.name.value for given in workflow.inputs)})
+    declared = {given.name.value: given.default for given in workflow.inputs}
     for name, span in references.inputs.items():
-        _report_free_input(name, span, collector)
+        if name not in declared:
+            _report_free_input(name, span, collector)
     return ir.Workflow(
         name=workflow.name.value,
         steps=steps,
         limits=limits,
-        inputs=tuple(references.inputs),
+        inputs=tuple(dict.fromkeys((*references.inputs, *declared))),
         file=workflow.span.file,
         span=workflow.name.span,
+        defaults=tuple((name, default.value) for name, default in declared.items() if default),
     )
 
 
@@ -99,9 +105,35 @@ class _Resolver:
             case "group":
                 inner = self.block(known.inner) if known.inner else ()
                 gates, retry = self._gates(known), self._retry(known)
-                return ir.Group(known.path, inner, step.parallel, gates, retry, step.span, task_of)
+                return ir.Group(known.path, inner, step.parallel, gates, retry, step.span, task_of, self._over(known))
             case _:
                 return ir.Call(known.path, self._call(step.call, Place(known, "with")), step.span, task_of)
+
+    def _over(self, known: Known) -> ir.Path | None:
+        """The split that a group of edition 3 goes over."""
+        name = known.step.foreach
+        split = self.references.step(name.value, name.span, Place(known, "agent")) if name else None
+        if name is None or split is None:
+            return None
+        if kind_of(split.step) != "split" and not self.references.doubts.about(split.step):
+            self.collector.add(
+                "G316",
+                f"step `{name.value}` makes no tasks to go over",
+                name.span,
+                label="a step of another kind",
+                notes=[Note(f"`{name.value}` is here", split.step.name.span)],
+                help="name a step with `output: plan`",
+            )
+        elif enclosing_each(split.block) not in (None, *self._splits_around(known)):
+            self.collector.add(
+                "G316",
+                f"step `{name.value}` makes tasks anew for each task of another group",
+                name.span,
+                label="it is not clear which tasks",
+                notes=[Note(f"`{name.value}` is here", split.step.name.span)],
+                help="put this group into the group that holds the step",
+            )
+        return split.path
 
     def _agent_step(self, known: Known, task_of: ir.Path | None) -> ir.AgentStep:
         step = known.step
@@ -139,6 +171,9 @@ class _Resolver:
 
     def _session(self, known: Known) -> ir.Session:
         session = known.step.session
+        if session and session.mode == "reuse":
+            last = last_of_same_agent(known, self.references.scopes)
+            return ir.Session("from", last.path) if last else ir.Session("new")
         if session is None or session.target is None:
             return ir.Session("new")
         target = self.references.step(session.target.value, session.target.span, Place(known, "agent"))
@@ -152,7 +187,7 @@ class _Resolver:
                 label="this step calls no agent",
                 help="name a step that runs an agent",
             )
-        elif enclosing_split(target.block) not in (None, *self._splits_around(known)):
+        elif enclosing_each(target.block) not in (None, *self._splits_around(known)):
             self._no_session(
                 target,
                 session.target.span,
@@ -270,11 +305,15 @@ class _Resolver:
         return tuple(glob.value for glob in globs)
 
     def _retry(self, known: Known) -> ir.RetryPolicy:
-        retry = known.step.retry
+        attempts, entries = self._policy(known.step.retry, known)
+        kinds = ((kind, *self._policy(found, known)) for kind, found in known.step.retry_by_kind)
+        return ir.RetryPolicy(attempts, entries, tuple(ir.KindPolicy(*policy) for policy in kinds))
+
+    def _policy(self, retry: tuple[syntax.RetrySyntax, ...], known: Known) -> tuple[int, tuple[ir.RetryEntry, ...]]:
         exits = [entry for entry in retry if entry.condition == "exit" and entry.count]
         attempts = _whole(exits[0].count) if exits else None
         entries = tuple(self._entry(e, known) for e in retry if e.condition != "exit")
-        return ir.RetryPolicy(attempts or 1, entries)
+        return attempts or 1, entries
 
     def _entry(self, entry: syntax.RetrySyntax, known: Known) -> ir.RetryEntry:
         place = Place(known, "retry")

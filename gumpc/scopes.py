@@ -26,7 +26,7 @@ class Block:
     @property
     def is_each(self) -> bool:
         """True for the block that runs once per task."""
-        return self.owner is not None and bool(self.owner.step.each)
+        return self.owner is not None and self.owner.is_split
 
     @property
     def is_parallel(self) -> bool:
@@ -47,7 +47,7 @@ class Block:
 
 @dataclass(slots=True, eq=False)
 class Known:
-    """One step with its place in the workflow."""
+    """One step with its place in the workflow; `over` is the split whose tasks a group of edition 3 goes over."""
 
     step: StepSyntax
     path: Path
@@ -56,11 +56,12 @@ class Known:
     done: int = 0
     end: int = 0
     inner: Block | None = None
+    over: Known | None = None
 
     @property
     def is_split(self) -> bool:
         """True for a step with a block that runs once per task."""
-        return bool(self.step.each)
+        return bool(self.step.each) or self.step.foreach is not None
 
     @property
     def written_path(self) -> str:
@@ -79,18 +80,25 @@ class Scopes:
 
     def _fill(self, block: Block, steps: tuple[StepSyntax, ...]) -> None:
         for step in steps:
-            known = Known(step, (*block.prefix, step.name.value), block, self._tick())
+            # A workflow that a group calls for each task has no name of its own: it stands at the task.
+            known = Known(step, (*block.prefix, *filter(None, (step.name.value,))), block, self._tick())
+            known.over = self._closest(block, step.foreach.value) if step.foreach else None
             block.steps.append(known)
             self.all.append(known)
             known.done = known.start
             if step.each or step.steps:
-                prefix = (*known.path, EACH) if step.each else known.path
+                prefix = (*known.path, EACH) if known.is_split else known.path
                 known.inner = Block(known, block, prefix)
                 self._fill(known.inner, step.each or step.steps)
                 known.end = self._tick()
                 known.done = known.start if step.each else known.end
             else:
                 known.end = known.start
+
+    def _closest(self, block: Block, name: str) -> Known | None:
+        """What a name of edition 3 means here: the closest step, else the only one elsewhere, among those before."""
+        others = self.elsewhere(name)
+        return next(iter(self.visible(block, name)), others[0] if len(others) == 1 else None)
 
     def _tick(self) -> int:
         self._clock += 1
@@ -105,9 +113,15 @@ class Scopes:
         return tuple(k for k in self.all if k.step.name.value == name)
 
 
+def enclosing_each(block: Block) -> Known | None:
+    """The step whose block runs once per task, innermost: a split, or in edition 3 a group with `foreach`."""
+    return next((b.owner for b in block.outward() if b.is_each), None)
+
+
 def enclosing_split(block: Block) -> Known | None:
     """The split whose tasks the innermost enclosing each runs over."""
-    return next((b.owner for b in block.outward() if b.is_each), None)
+    owner = enclosing_each(block)
+    return owner.over or owner if owner else None
 
 
 def parallel_siblings(one: Known, other: Known) -> Known | None:

@@ -49,7 +49,7 @@ class ContextSyntax:
 
 @dataclass(frozen=True, slots=True)
 class SessionSyntax:
-    """`new`, `own` (retry entries only), or `from` with its target step."""
+    """`new`, `own` (retry entries only), `from` with its target step, or `reuse` (edition 3)."""
 
     mode: str
     target: Scalar | None
@@ -109,7 +109,11 @@ class RetrySyntax:
 
 @dataclass(frozen=True, slots=True)
 class StepSyntax:
-    """One step; `kind` is `agent`, `gate`, `group` or `call`."""
+    """One step; `kind` is `agent`, `gate`, `group` or `call`.
+
+    Edition 3 alone sets `retry_by_kind` (policies for failures of one kind) and `foreach` (the split whose tasks a
+    group goes over).
+    """
 
     kind: str
     name: Scalar
@@ -126,6 +130,8 @@ class StepSyntax:
     hitl: Scalar | None = None
     gates: tuple[GateSyntax, ...] = ()
     retry: tuple[RetrySyntax, ...] = ()
+    retry_by_kind: tuple[tuple[str, tuple[RetrySyntax, ...]], ...] = ()
+    foreach: Scalar | None = None
     each: tuple[StepSyntax, ...] = ()
     steps: tuple[StepSyntax, ...] = ()
     parallel: bool = False
@@ -135,8 +141,16 @@ class StepSyntax:
 
 
 @dataclass(frozen=True, slots=True)
+class InputSyntax:
+    """An input that edition 3 declares; one that is not required has a default, if need be the empty text."""
+
+    name: Scalar
+    default: Scalar | None
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowSyntax:
-    """One workflow file."""
+    """One workflow file; `inputs` are those that edition 3 declares."""
 
     name: Scalar
     span: Span
@@ -145,3 +159,5 @@ class WorkflowSyntax:
     max_timeout: Number | None = None
     max_tokens: Number | None = None
     steps: tuple[StepSyntax, ...] = ()
+    edition: int = 4
+    inputs: tuple[InputSyntax, ...] = ()

@@ -29,7 +29,7 @@ def invocations(step: ir.Step) -> Iterator[ir.Invocation]:
     if isinstance(step, ir.AgentStep) and step.get_workflow:
         yield step.get_workflow
     yield from (gate.call for gate in step.gates if gate.call)
-    yield from (entry.call for entry in step.retry.entries if entry.call)
+    yield from (entry.call for entry in step.retry.all_entries if entry.call)
 
 
 def agents(step: ir.Step) -> Iterator[ir.Template]:
@@ -38,7 +38,7 @@ def agents(step: ir.Step) -> Iterator[ir.Template]:
         return
     if isinstance(step, ir.AgentStep) and step.agent:
         yield step.agent
-    for entry in step.retry.entries:
+    for entry in step.retry.all_entries:
         yield from (agent for agent in (entry.agent, entry.replan) if agent)
 
 
@@ -62,5 +62,5 @@ def references(step: ir.Step) -> Iterator[ir.Reference]:
     if not isinstance(step, ir.Call):
         for gate in step.gates:
             yield from gate.script.values if gate.script else ()
-        for entry in step.retry.entries:
+        for entry in step.retry.all_entries:
             yield from entry.prompt.references if entry.prompt else ()

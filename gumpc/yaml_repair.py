@@ -1,7 +1,8 @@
 """Two spellings that are published for workflows but are not YAML, read as they were meant.
 
-`session: from: NAME` on one line, and inputs indented deeper than the `validate:` or `workflow:` they belong to. A
-repair is tried only where the YAML parser stopped, never by searching the text: a prompt may well quote such lines.
+`session: from: NAME` (in edition 3 `reuse: NAME`) on one line, and inputs indented deeper than the `validate:` or
+`workflow:` they belong to. A repair is tried only where the YAML parser stopped, never by searching the text: a prompt
+may well quote such lines.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import yaml
 from gumpc.diagnostics import Collector, Edit, Fix
 from gumpc.yaml_places import Places, Repair
 
-_SESSION = re.compile(r"[ ]*(?:-[ ]+)*session:[ ]+(from:[ ]*[^\s{}\[\],#\"']+)[ ]*(?:#.*)?$")
+_SESSION = re.compile(r"[ ]*(?:-[ ]+)*session:[ ]+((?:from|reuse):[ ]*[^\s{}\[\],#\"']+)[ ]*(?:#.*)?$")
 _CALLER = re.compile(r"[ ]*(?:-[ ]+)*(validate|workflow):[ ]+[^\s|>&*#]")
 _INPUT = re.compile(r"[ ]*[A-Za-z0-9_-]+:(?:[ ]|$)")
 

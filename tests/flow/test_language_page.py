@@ -76,10 +76,3 @@ def test_what_is_not_carried_out_is_refused(name: str, repository: Sandbox):
     result = repository.run("gumpc run it.yaml --dirty")
     assert result.code == 2, result.output
     assert "not carried out by this version" in result.output
-
-
-def test_edition_3_is_refused(repository: Sandbox):
-    (repository.folder / "old.yaml").write_text(
-        "name: old\nsteps:\n  - {name: a, output: diff, prompt: x, agent: offline}\n"
-    )
-    assert repository.run("gumpc check old.yaml").code == 1
