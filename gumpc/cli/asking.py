@@ -82,6 +82,7 @@ def request(
     compilation, source = _compiled(workflow, project)
     compiled = compilation.workflow
     assert compiled is not None, "a compilation without a workflow has been refused"
+    inputs = dict(compiled.defaults) | inputs
     if "spec" not in inputs and _reads_spec(compiled):
         raise RunError("this workflow reads `{spec}`, and no spec file was given", help="add --spec FILE")
     return Request(

@@ -103,13 +103,12 @@ def test_a_step_that_is_equal_in_both_editions_is_run_once(first: str, second: s
     assert '"agent_launched"' not in run(second)
 
 
-def test_a_default_of_the_workflow_that_is_run_is_asked_for(sandbox: Sandbox) -> None:
+def test_a_default_of_the_workflow_that_is_run_is_filled_in(sandbox: Sandbox) -> None:
     text = 'name: w\ninputs:\n  tone: {default: calm}\nsteps:\n  - {name: a, agent: offline, prompt: "{tone}"}\n'
     (sandbox.folder / "w.yaml").write_text(text, "utf-8")
     assert sandbox.run("gumpc check w.yaml").output == "no faults in 1 workflow\n"
-    result = sandbox.run("gumpc run w.yaml --dirty")
-    assert result.code == 2, result.output
-    assert "tone" in result.output
+    assert sandbox.run("gumpc plan w.yaml --dirty --render a").output.startswith("calm\n")
+    assert sandbox.run("gumpc plan w.yaml --dirty --render a --set tone=loud").output.startswith("loud\n")
 
 
 HEAD = "name: no\nedition: 3\nsteps:\n  - {name: a, output: plan, agent: offline, prompt: x}\n"
