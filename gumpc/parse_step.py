@@ -141,7 +141,7 @@ def _parse_group(fields: Fields, name: Scalar) -> StepSyntax:
 
 
 def _parse_called(fields: Fields, name: Scalar) -> StepSyntax:
-    return StepSyntax("call", name, fields.span, call=parse_call(fields, "workflow"), cache=fields.flag("cache"))
+    return StepSyntax("call", name, fields.span, call=parse_call(fields, "workflow"))
 
 
 def _parse_gate_step(fields: Fields, name: Scalar) -> StepSyntax:
@@ -163,7 +163,6 @@ def _parse_gate_step(fields: Fields, name: Scalar) -> StepSyntax:
         hitl=parse_hitl(fields, run),
         gates=gates,
         retry=parse_retry(fields),
-        cache=fields.flag("cache"),
     )
 
 

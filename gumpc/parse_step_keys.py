@@ -77,8 +77,8 @@ KIND_KEYS = {
         *("name", "type", "get", *GET_KEYS, "with", "run", *RUN_KEYS),
         *("gate", "retry", "each", "parallel", "blast_radius", "cache"),
     ),
-    "call": ("name", "workflow", "with", "cache"),
-    "gate": ("name", "gate", "retry", "agent", "run", "hitl", "cache"),
+    "call": ("name", "workflow", "with"),
+    "gate": ("name", "gate", "retry", "agent", "run", "hitl"),
 }
 _HOMES = {**_STEP_KEYS, **_BLOCKS, **GET_KEYS, **RUN_KEYS}
 ALL_KEYS = {key: _HOMES[key] for keys in KIND_KEYS.values() for key in keys}
