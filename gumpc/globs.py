@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 _WILDCARD = re.compile(r"[*?\[]")
+_MEMBER = re.compile(r"(.)-(.)|.", re.DOTALL)
 _CLASS = re.compile(r"\[[!^]?+\]?+[^\]]*\]")
 
 
@@ -137,5 +138,10 @@ def _one_character(wildcard: str) -> str:
         return "[^/]"
     inner = wildcard[1:-1].replace("\0", "*")
     negated, inner = inner[0] in "!^", inner[1:] if inner[0] in "!^" else inner
-    escaped = re.sub(r"([\\\[\]&~|^])", r"\\\1", inner)
+    escaped = _MEMBER.sub(_member, inner)
     return f"(?!/)[{'^' if negated else ''}{escaped}]"
+
+
+def _member(found: re.Match[str]) -> str:
+    """One character of a class, or a range; every other meaning that `re` might see in it is escaped."""
+    return f"{re.escape(found[1])}-{re.escape(found[2])}" if found[1] else re.escape(found[0])

@@ -6,7 +6,7 @@ import fnmatch
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gumpc.globs import check_glob, compile_globs, matches
@@ -101,6 +101,8 @@ def test_bad_globs_say_why(glob: str, word: str) -> None:
         matches("x", (glob,))
 
 
+@example("[?--]", "]").via("a range that `re` warns of")
+@example("[a--]", "-").via("a range that ends in the hyphen")
 @given(st.text("ab*?[]!^-.", min_size=1, max_size=8), st.text("ab-.!]", min_size=1, max_size=6))
 def test_inside_one_name_it_agrees_with_fnmatch(glob: str, name: str) -> None:
     if check_glob(glob) is None and "**" not in glob:
